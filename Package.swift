@@ -1,0 +1,70 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Settings of every Swift target: the upcoming language features the project writes for, and no warnings.
+let everywhere: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .treatAllWarnings(as: .error),
+]
+
+/// Settings of the modules that know no host: these are also compiled into the RISC-V hypervisor,
+/// so each use of a raw pointer is marked `unsafe` and each one is looked at.
+let hostFree: [SwiftSetting] = everywhere + [.strictMemorySafety()]
+
+let package = Package(
+    name: "mini-kvm",
+    products: [
+        .executable(name: "minikvm", targets: ["minikvm"]),
+        .library(name: "KVM", targets: ["KVM"]),
+        .library(name: "GuestMemory", targets: ["GuestMemory"]),
+        .library(name: "Devices", targets: ["Devices"]),
+        .library(name: "Firmware", targets: ["Firmware"]),
+        .library(name: "Boot", targets: ["Boot"]),
+        .library(name: "Machine", targets: ["Machine"]),
+        .library(name: "Monitor", targets: ["Monitor"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+    ],
+    targets: [
+        // The KVM API.
+        .target(name: "CKVM"),
+        .target(name: "KVM", dependencies: ["CKVM"], swiftSettings: everywhere),
+
+        // Free of the host: no Glibc, no Foundation, no KVM.
+        .target(name: "GuestMemory", swiftSettings: hostFree),
+        .target(name: "Devices", swiftSettings: hostFree),
+        .target(name: "Firmware", dependencies: ["GuestMemory"], swiftSettings: hostFree),
+        .target(name: "Boot", dependencies: ["GuestMemory", "Firmware"], swiftSettings: hostFree),
+
+        // The host, the board, and what looks inside it.
+        .target(name: "Host", dependencies: ["GuestMemory"], swiftSettings: everywhere),
+        .target(
+            name: "Machine",
+            dependencies: ["KVM", "GuestMemory", "Devices", "Firmware", "Boot", "Host"],
+            swiftSettings: everywhere),
+        .target(name: "Monitor", dependencies: ["Machine", "KVM", "GuestMemory"], swiftSettings: everywhere),
+
+        // The built-in guests, one assembly file each, and the command line.
+        .target(name: "GuestImages", path: "Guests/x86"),
+        .executableTarget(
+            name: "minikvm",
+            dependencies: [
+                "Machine", "Monitor", "GuestImages", "Boot", "Host", "KVM",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: everywhere),
+
+        .testTarget(name: "GuestMemoryTests", dependencies: ["GuestMemory"], swiftSettings: everywhere),
+        .testTarget(name: "DevicesTests", dependencies: ["Devices"], swiftSettings: everywhere),
+        .testTarget(
+            name: "FirmwareTests", dependencies: ["Firmware", "GuestMemory"], swiftSettings: everywhere),
+        .testTarget(name: "BootTests", dependencies: ["Boot", "GuestMemory"], swiftSettings: everywhere),
+        .testTarget(name: "KVMTests", dependencies: ["KVM"], swiftSettings: everywhere),
+        .testTarget(name: "MachineTests", dependencies: ["Machine", "GuestImages"], swiftSettings: everywhere),
+        .testTarget(name: "MonitorTests", dependencies: ["Monitor", "Machine"], swiftSettings: everywhere),
+        .testTarget(name: "IntegrationTests", path: "Tests/Integration", swiftSettings: everywhere),
+    ]
+)

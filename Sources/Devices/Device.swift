@@ -1,0 +1,69 @@
+/// The number of bytes of one access to a device register: 1, 2, 4 or 8.
+public typealias AccessWidth = Int
+
+/// What the bus needs of a device: registers that are read and written by offset.
+///
+/// A device does not know its address. It never fails: what a guest does wrong ends in the way the real device
+/// ends it (an ignored write, a status bit, all bits set). The caller makes sure that one thread at a time is
+/// inside a device.
+public protocol Device: AnyObject {
+    /// Reads a register.
+    /// - Parameters:
+    ///   - offset: bytes from the device's first address.
+    ///   - width: 1, 2, 4 or 8 bytes.
+    /// - Returns: the value in the low `width` bytes.
+    func read(offset: UInt64, width: AccessWidth) -> UInt64
+
+    /// Writes a register.
+    /// - Parameters:
+    ///   - value: the value, in the low `width` bytes; the others are 0.
+    ///   - offset: bytes from the device's first address.
+    ///   - width: 1, 2, 4 or 8 bytes.
+    func write(_ value: UInt64, offset: UInt64, width: AccessWidth)
+}
+
+/// One interrupt wire. Level-triggered users raise and lower it; edge-triggered ones pulse it.
+public protocol InterruptLine: AnyObject {
+    /// Sets the wire to its active level.
+    func raise()
+    /// Sets the wire to its inactive level.
+    func lower()
+}
+
+extension InterruptLine {
+    /// One edge: raise, then lower.
+    public func pulse() {
+        raise()
+        lower()
+    }
+}
+
+/// Where a serial device's characters go: a terminal, a file, a test's array.
+public protocol CharacterPort: AnyObject {
+    /// Takes one character that the guest sent.
+    func transmit(_ byte: UInt8)
+}
+
+/// Time as the host has it.
+public protocol Clock: AnyObject {
+    /// A monotonic count of nanoseconds.
+    var nanoseconds: UInt64 { get }
+    /// Seconds since 1970-01-01 00:00:00 UTC.
+    var secondsSince1970: UInt64 { get }
+}
+
+/// What a guest asks of the board by writing a register: to end, to restart, to switch off.
+public enum BoardRequest: Equatable {
+    /// Reset the whole machine (keyboard controller 0xFE, port 0xCF9, ACPI reset register).
+    case reset
+    /// Switch the machine off (ACPI S5).
+    case powerOff
+    /// End the monitor with this exit status (debug-exit port).
+    case exit(status: UInt8)
+}
+
+/// The board's own ear for requests that end or restart the machine.
+public protocol Board: AnyObject {
+    /// Takes the request. It returns at once; the machine acts on it when the current exit has been handled.
+    func request(_ request: BoardRequest)
+}
