@@ -5,22 +5,25 @@ public enum GuestMemoryError: Error, Equatable {
 }
 
 /// One contiguous stretch of guest-physical memory and where the host keeps it.
-public struct MemoryRegion {
+@safe public struct MemoryRegion {
     /// Guest-physical address of the first byte.
     public let guestAddress: UInt64
     /// The bytes themselves; `bytes.count` is the size of the region.
-    public let bytes: UnsafeMutableRawBufferPointer
+    @unsafe public let bytes: UnsafeMutableRawBufferPointer
 
     /// - Parameters:
     ///   - guestAddress: guest-physical address of the first byte.
     ///   - bytes: host memory that stays mapped for as long as the region is used.
-    public init(guestAddress: UInt64, bytes: UnsafeMutableRawBufferPointer) {
+    @unsafe public init(guestAddress: UInt64, bytes: UnsafeMutableRawBufferPointer) {
         self.guestAddress = guestAddress
-        unsafe self.bytes = unsafe bytes
+        unsafe self.bytes = bytes
     }
 
+    /// The number of bytes.
+    public var size: UInt64 { unsafe UInt64(bytes.count) }
+
     /// The guest-physical address just past the last byte.
-    public var end: UInt64 { unsafe guestAddress + UInt64(bytes.count) }
+    public var end: UInt64 { guestAddress + size }
 }
 
 /// The guest-physical address space: every access is checked against the regions, and one that is not
@@ -31,23 +34,24 @@ public final class GuestMemory {
     /// The regions, lowest address first; they do not overlap.
     public let regions: [MemoryRegion]
 
-    /// - Parameter regions: non-overlapping regions in any order. They must outlive this object.
+    /// - Parameter regions: non-overlapping regions in any order. Their memory must outlive this object.
     public init(regions: [MemoryRegion]) {
-        unsafe self.regions = unsafe regions.sorted { unsafe $0.guestAddress < $1.guestAddress }
+        self.regions = regions.sorted { $0.guestAddress < $1.guestAddress }
     }
 
     /// The number of bytes of RAM in all regions.
-    public var size: UInt64 { unsafe regions.reduce(0) { unsafe $0 + UInt64($1.bytes.count) } }
+    public var size: UInt64 { regions.reduce(0) { $0 + $1.size } }
 
     /// The host bytes behind a guest-physical range.
     /// - Parameters:
     ///   - address: guest-physical address of the first byte.
-    ///   - count: number of bytes; 0 is allowed anywhere inside a region.
-    public func bytes(at address: UInt64, count: Int) throws(GuestMemoryError) -> UnsafeMutableRawBufferPointer {
-        for unsafe region in unsafe regions where unsafe address >= region.guestAddress {
-            let offset = unsafe address - region.guestAddress
-            let size = unsafe UInt64(region.bytes.count)
-            if offset <= size, count >= 0, UInt64(count) <= size - offset {
+    ///   - count: number of bytes; 0 is allowed anywhere inside a region and at its end.
+    @unsafe public func bytes(
+        at address: UInt64, count: Int
+    ) throws(GuestMemoryError) -> UnsafeMutableRawBufferPointer {
+        for region in regions where address >= region.guestAddress {
+            let offset = address - region.guestAddress
+            if offset <= region.size, count >= 0, UInt64(count) <= region.size - offset {
                 let first = Int(offset)
                 return unsafe UnsafeMutableRawBufferPointer(rebasing: region.bytes[first..<first + count])
             }
@@ -84,7 +88,7 @@ public final class GuestMemory {
     }
 
     /// Copies host bytes into guest memory.
-    public func write(_ source: UnsafeRawBufferPointer, at address: UInt64) throws(GuestMemoryError) {
+    @unsafe public func write(_ source: UnsafeRawBufferPointer, at address: UInt64) throws(GuestMemoryError) {
         let target = unsafe try bytes(at: address, count: source.count)
         unsafe target.copyMemory(from: source)
     }

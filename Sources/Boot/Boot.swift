@@ -1,0 +1,1 @@
+// What is loaded, and in what state the first vCPU enters it.

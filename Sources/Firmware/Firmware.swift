@@ -1,0 +1,1 @@
+// What the board leaves in memory for the guest to find.

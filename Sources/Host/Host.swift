@@ -1,0 +1,1 @@
+// What the host gives: event loop, terminal, files, signals, clocks.

@@ -1,0 +1,1 @@
+@main struct MiniKVM { static func main() {} }
