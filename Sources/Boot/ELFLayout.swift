@@ -95,6 +95,9 @@ struct ELFLayout {
             memorySize: header.word(at: is64Bit ? 40 : 20, is64Bit: is64Bit))
     }
 
+    /// The size of a name or a description with the bytes that fill it up to a multiple of 4.
+    private static func padded(_ size: UInt32) -> UInt64 { (UInt64(size) + 3) / 4 * 4 }
+
     /// Looks for the PVH entry point among notes: name "Xen", type XEN_ELFNOTE_PHYS32_ENTRY, 4 or 8 bytes.
     static func pvhEntryPoint(inNotes notes: ImageBytes) -> UInt64? {
         let typePhysical32Entry: UInt32 = 18
@@ -106,12 +109,12 @@ struct ELFLayout {
             let type = notes.load(UInt32.self, at: offset + 8)
         {
             let name = offset + 12
-            let description = name + (UInt64(nameSize) + 3 & ~3)
+            let description = name + padded(nameSize)
             if type == typePhysical32Entry, nameSize == xen.count, notes.has(xen, at: name) {
                 if descriptionSize == 8 { return notes.load(UInt64.self, at: description) }
                 if descriptionSize == 4 { return notes.load(UInt32.self, at: description).map { UInt64($0) } }
             }
-            offset = description + (UInt64(descriptionSize) + 3 & ~3)
+            offset = description + padded(descriptionSize)
         }
         return nil
     }

@@ -37,7 +37,8 @@ extension LinuxImageError: CustomStringConvertible {
     public var description: String {
         switch self {
         case .empty: "the file is empty: give a Linux bzImage or an ELF kernel"
-        case .notLinux(let guess): "this is not a Linux bzImage\(guess.map { " (\($0))" } ?? ""): give a bzImage or an ELF kernel"
+        case .notLinux(let guess):
+            "this is not a Linux bzImage\(guess.map { " (\($0))" } ?? ""): give a bzImage or an ELF kernel"
         case .truncated(let needed, let actual):
             "the bzImage is truncated: its header asks for \(needed) bytes and the file has \(actual); "
                 + "copy or download it again"
