@@ -108,8 +108,13 @@ public enum BoardLayout {
     public static let acpiSleepControl: UInt16 = 0x610
     /// ACPI sleep status register, 1 byte (hardware-reduced ACPI).
     public static let acpiSleepStatus: UInt16 = 0x611
+    /// SLP_TYP value of the state S5, "off", in the sleep control register and in PM1 control.
+    public static let acpiSleepTypeS5: UInt8 = 5
 
     // MARK: Interrupts
+
+    /// Interrupt of the keyboard controller's first port.
+    public static let keyboardInterrupt: UInt8 = 1
 
     /// Interrupt of the serial port.
     public static let serialPortInterrupt: UInt8 = 4
@@ -122,7 +127,7 @@ public enum BoardLayout {
 
     // MARK: Sizes
 
-    /// The most guests CPUs whose APIC identifiers the tables of this board describe.
+    /// The most CPUs that this board has.
     public static let maximumCPUs = 255
 
     /// Where RAM lies on this board: up to the hole, the rest after it.
