@@ -30,7 +30,7 @@ public struct ELFImage {
     /// From the first address of all segments to the last.
     public var span: AddressRange {
         AddressRange(
-            start: segments.map(\.addresses.start).min() ?? 0, end: segments.map(\.addresses.end).max() ?? 0)
+            start: segments.map { $0.addresses.start }.min() ?? 0, end: segments.map { $0.addresses.end }.max() ?? 0)
     }
 
     /// Reads and checks the headers.

@@ -70,7 +70,7 @@ public struct AML: Equatable, Sendable {
     /// A buffer of resource descriptors with its end tag, as _CRS gives it (6.4).
     public static func resourceTemplate(_ resources: [ACPIResource]) -> AML {
         let endTag: [UInt8] = [0x79, 0x00]  // a checksum of 0 means: not to be checked
-        return buffer(resources.flatMap(\.bytes) + endTag)
+        return buffer(resources.flatMap { $0.bytes } + endTag)
     }
 
     // MARK: Named objects
@@ -102,7 +102,7 @@ public struct AML: Equatable, Sendable {
     // MARK: Encoding
 
     /// One after the other.
-    static func joined(_ pieces: [AML]) -> [UInt8] { pieces.flatMap(\.bytes) }
+    static func joined(_ pieces: [AML]) -> [UInt8] { pieces.flatMap { $0.bytes } }
 
     /// A name: `\` or nothing, then one segment, filled up to four characters with `_` (20.2.2).
     private static func nameString(_ text: StaticString) -> [UInt8] {

@@ -43,6 +43,12 @@ public enum BoardLayout {
     public static let bootStack: UInt64 = 0x8FF0
     /// Identity page tables: PML4, page-directory-pointer table, four page directories.
     public static let pageTables: UInt64 = 0x9000
+    /// The addresses that the identity page tables take.
+    public static let pageTablesRange = AddressRange(start: 0x9000, end: 0xF000)
+    /// First stack pointer of a user's own flat binary: it grows down from the end of free base memory.
+    public static let flatStack: UInt64 = 0x9_FC00
+    /// The page below it, kept free for that.
+    public static let flatStackPage = AddressRange(start: 0x9_E000, end: 0x9_FC00)
     /// The first address that the identity page tables do not map.
     public static let pageTablesLimit: UInt64 = 0x1_0000_0000
     /// The command line, ended by a zero byte.

@@ -56,7 +56,7 @@ public struct E820Map: Equatable, Sendable {
     }
 
     /// The usable ranges, lowest first.
-    public var ram: [AddressRange] { entries.filter { $0.kind == .ram }.map(\.range) }
+    public var ram: [AddressRange] { entries.filter { $0.kind == .ram }.map { $0.range } }
 
     /// Whether every address of `range` is usable RAM.
     public func isRAM(_ range: AddressRange) -> Bool {
