@@ -1,4 +1,29 @@
 #pragma once
+
+// Where the guests and the monitor meet. These numbers are read by the assembler too, so they are macros.
+
+/// Guest-physical address of one byte that the monitor sets before a built-in guest starts: how many vCPUs there are.
+///
+/// A flat guest is given no MP or ACPI tables to count processors by. The address is the first one past the BIOS data
+/// area (0x400 to 0x4FF), which no PC firmware uses.
+#define GUEST_CPU_COUNT_ADDRESS 0x500
+
+/// Port of the serial line COM1, a 16550 UART: the data register; the line status register is five ports up.
+#define GUEST_SERIAL_PORT 0x3F8
+
+/// Port that ends the run: the byte written there is the guest's status, 0 when everything it checks held.
+///
+/// 1 to 99: the number of the check that failed. 128 + vector: an exception that the guest did not expect.
+#define GUEST_EXIT_PORT 0xF4
+
+/// Port of the debug console, as Bochs and QEMU have it: each byte written appears on the monitor's output,
+/// and a read gives `GUEST_DEBUG_CONSOLE_PRESENT`, which an empty bus (0xFF) does not.
+#define GUEST_DEBUG_CONSOLE_PORT 0xE9
+
+/// What a read of `GUEST_DEBUG_CONSOLE_PORT` gives when something is there.
+#define GUEST_DEBUG_CONSOLE_PRESENT 0xE9
+
+#ifndef __ASSEMBLER__
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,3 +48,4 @@ struct guest_image {
 /// All built-in guests, in the order of the tour.
 extern const struct guest_image guest_images[];
 extern const size_t guest_image_count;
+#endif
