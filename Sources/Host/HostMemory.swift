@@ -155,7 +155,10 @@ extension HostMemory {
         var backed: UInt64 = 0
         var refusal: Int32?
         for offset in stride(from: start, to: end, by: Int(step)) {
-            if madvise(base + Int(offset), Int(step), Int32(CHOST_MADV_COLLAPSE)) == 0 {
+            // The kernel refuses an extent without any page as truncated, so the first page is made before.
+            let page = (base + Int(offset)).assumingMemoryBound(to: UInt8.self)
+            chost_touch(page)
+            if madvise(page, Int(step), Int32(CHOST_MADV_COLLAPSE)) == 0 {
                 backed += step
             } else {
                 refusal = errno

@@ -71,6 +71,9 @@ public final class Machine: @unchecked Sendable {
         let memory = GuestMemory(regions: regions)
         try MachineError.catching { () throws(KVMError) in try kernel.show(regions) }
 
+        let t0 = environment.clock.nanoseconds
+        let c = hostMemory.collapse(0..<configuration.memoryBytes)
+        print("COLLAPSE", c, (environment.clock.nanoseconds - t0) / 1000, "us")
         let loaded = try Loader(configuration: configuration, memory: memory, hostMemory: hostMemory).load()
         let lifecycle = Lifecycle()
         let doorbell = BoardDoorbell()
