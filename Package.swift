@@ -40,7 +40,9 @@ let package = Package(
         .target(name: "Boot", dependencies: ["GuestMemory", "Firmware"], swiftSettings: hostFree),
 
         // The host, the board, and what looks inside it.
-        .target(name: "Host", dependencies: ["GuestMemory"], swiftSettings: everywhere),
+        .target(name: "CHost"),
+        .target(
+            name: "Host", dependencies: ["CHost", "GuestMemory", "Devices"], swiftSettings: everywhere),
         .target(
             name: "Machine",
             dependencies: ["KVM", "GuestMemory", "Devices", "Firmware", "Boot", "Host"],
@@ -62,6 +64,8 @@ let package = Package(
         .testTarget(
             name: "FirmwareTests", dependencies: ["Firmware", "GuestMemory"], swiftSettings: everywhere),
         .testTarget(name: "BootTests", dependencies: ["Boot", "GuestMemory"], swiftSettings: everywhere),
+        .testTarget(
+            name: "HostTests", dependencies: ["Host", "CHost", "Devices", "GuestMemory"], swiftSettings: everywhere),
         .testTarget(name: "KVMTests", dependencies: ["KVM"], swiftSettings: everywhere),
         .testTarget(name: "MachineTests", dependencies: ["Machine", "GuestImages"], swiftSettings: everywhere),
         .testTarget(name: "MonitorTests", dependencies: ["Monitor", "Machine"], swiftSettings: everywhere),
