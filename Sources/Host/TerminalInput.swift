@@ -39,7 +39,7 @@ public final class TerminalInput: @unchecked Sendable {
     public static let capacity = 64 << 10
     private static let chunkSize = 4096
 
-    private let file: OwnedDescriptor?
+    private let file: OwnedDescriptor
     private let loop: EventLoop
     private let receiver: Receiver
     private let onEvent: (Event) -> Void
@@ -71,9 +71,11 @@ public final class TerminalInput: @unchecked Sendable {
         self.receiver = receiver
         self.onEvent = onEvent
         filter = filtersEscapes ? EscapeFilter() : nil
-        let own = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
-        file = own >= 0 ? OwnedDescriptor(owning: own) : nil
-        isAtEnd = own < 0
+        var own = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
+        // /dev/null ends at the first read, as a descriptor that is not there should.
+        if own < 0 { own = open("/dev/null", O_RDONLY | O_CLOEXEC) }
+        guard own >= 0 else { throw HostError("read from", "descriptor \(descriptor)", errno: errno) }
+        file = OwnedDescriptor(owning: own)
         handler = { [weak self] _ in
             self?.readOnce()
             self?.deliver()
@@ -106,7 +108,7 @@ public final class TerminalInput: @unchecked Sendable {
     /// Reads what there is, once, as far as there is room for it.
     private func readOnce() {
         let limit = min(readingRoom, chunk.count)
-        guard limit > 0, let file else { return }
+        guard limit > 0 else { return }
         let count = read(file.rawValue, chunk.baseAddress, limit)
         if count < 0, errno == EINTR || errno == EAGAIN { return }
         // EIO says that the terminal is gone; every other error ends the input just as well.
@@ -166,7 +168,7 @@ public final class TerminalInput: @unchecked Sendable {
         if !isWanted {
             if let source { loop.remove(source) }
             source = nil
-        } else if source == nil, let file, let handler {
+        } else if source == nil, let handler {
             do throws(HostError) {
                 source = try loop.add(file.rawValue, .readable, handler: handler)
             } catch {
