@@ -28,3 +28,6 @@ final class Pipe: @unchecked Sendable {
         writerNumber = -1
     }
 }
+
+/// `Thread` for the test files that import Foundation, which has a `Thread` and a `Host` of its own.
+typealias HostThread = Thread
