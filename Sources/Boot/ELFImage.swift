@@ -118,3 +118,8 @@ extension ELFImage.Segment {
         fileSize = header.fileSize
     }
 }
+
+extension ImageBytes {
+    /// Whether this is an ELF file, or the beginning of one, by its first four bytes.
+    public var isELF: Bool { has(ELFLayout.magic) }
+}

@@ -14,7 +14,7 @@ struct ELFLayout {
     /// PT_NOTE.
     static let typeNote: UInt32 = 4
 
-    private static let magic: [UInt8] = [0x7F, 0x45, 0x4C, 0x46]
+    static let magic: [UInt8] = [0x7F, 0x45, 0x4C, 0x46]
     private static let identSize: UInt64 = 16
     private static let class32: UInt8 = 1
     private static let class64: UInt8 = 2

@@ -10,13 +10,9 @@ public struct ByteCount: Equatable, Sendable, CustomStringConvertible {
 
     /// For example `512 bytes`, `128 MiB`, `23.5 GiB`.
     public var description: String {
-<<<<<<< HEAD
-        let units: [(name: String, size: UInt64)] = [("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)]
-=======
         let units: [(name: String, size: UInt64)] = [
             ("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10),
         ]
->>>>>>> host
         for unit in units where bytes >= unit.size {
             let whole = bytes / unit.size
             let tenths = bytes % unit.size * 10 / unit.size

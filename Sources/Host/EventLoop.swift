@@ -34,11 +34,7 @@ public final class EventLoop: @unchecked Sendable {
         public static let writable = Event(rawValue: EPOLLOUT.rawValue)
         /// The other side is gone, or the descriptor is in error. Reported whether asked for or not; read first,
         /// as there may be bytes left.
-<<<<<<< HEAD
-        public static let hangUp = Event(rawValue: EPOLLHUP.rawValue | EPOLLERR.rawValue)
-=======
         public static let hangUp = Event(rawValue: EPOLLHUP.rawValue)
->>>>>>> host
     }
 
     /// Names a source of one loop, until it is removed.
@@ -165,13 +161,9 @@ public final class EventLoop: @unchecked Sendable {
             let index = Int(mark & 0xFFFF_FFFF)
             // An earlier handler of this round may have removed this source, and a new one may have its slot.
             guard slots[index].generation == UInt32(mark >> 32), let handler = slots[index].handler else { continue }
-<<<<<<< HEAD
-            handler(Event(rawValue: event.events))
-=======
             // An error on a descriptor ends it just as a hang-up does: one bit is enough for both.
             let isInError = event.events & EPOLLERR.rawValue != 0
             handler(Event(rawValue: event.events | (isInError ? EPOLLHUP.rawValue : 0)))
->>>>>>> host
         }
     }
 

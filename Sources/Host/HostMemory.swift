@@ -35,12 +35,8 @@ public final class HostMemory: @unchecked Sendable {
         let amount = "\(ByteCount(size)) of guest memory"
         guard size > 0, size % HostMemory.pageSize == 0 else {
             throw HostError(
-<<<<<<< HEAD
-                "set up", amount, because: "the size is not a multiple of 4096 bytes", hint: "give a whole number of MiB")
-=======
                 "set up", amount, because: "the size is not a multiple of 4096 bytes",
                 hint: "give a whole number of MiB")
->>>>>>> host
         }
         // The mapping promises nothing, so the host would only find out while the guest runs, and then kill it.
         let available = HostMemory.hostCapacity()
@@ -160,14 +156,10 @@ extension HostMemory {
         var backed: UInt64 = 0
         var refusal: Int32?
         for offset in stride(from: start, to: end, by: Int(step)) {
-<<<<<<< HEAD
             // The kernel refuses an extent without any page as truncated, so the first page is made before.
-            let page = (base + Int(offset)).assumingMemoryBound(to: UInt8.self)
+            let page = base + Int(offset)
             chost_touch(page)
             if madvise(page, Int(step), Int32(CHOST_MADV_COLLAPSE)) == 0 {
-=======
-            if madvise(base + Int(offset), Int(step), Int32(CHOST_MADV_COLLAPSE)) == 0 {
->>>>>>> host
                 backed += step
             } else {
                 refusal = errno

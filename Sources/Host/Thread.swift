@@ -45,12 +45,8 @@ public final class Thread: Sendable {
         pthread_sigmask(SIG_SETMASK, &before, nil)
         guard result == 0 else {
             argument.release()
-<<<<<<< HEAD
-            throw HostError("start", "thread '\(name)'", errno: result, hint: "raise the limit of processes (ulimit -u)")
-=======
             throw HostError(
                 "start", "thread '\(name)'", errno: result, hint: "raise the limit of processes (ulimit -u)")
->>>>>>> host
         }
         self.identifier = identifier
         self.life = life

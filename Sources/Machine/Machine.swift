@@ -71,13 +71,10 @@ public final class Machine: @unchecked Sendable {
         let memory = GuestMemory(regions: regions)
         try MachineError.catching { () throws(KVMError) in try kernel.show(regions) }
 
-        let t0 = environment.clock.nanoseconds
-        let c = hostMemory.collapse(0..<configuration.memoryBytes)
-        print("COLLAPSE", c, (environment.clock.nanoseconds - t0) / 1000, "us")
         let loaded = try Loader(configuration: configuration, memory: memory, hostMemory: hostMemory).load()
         let lifecycle = Lifecycle()
         let doorbell = BoardDoorbell()
-        let console = ConsoleWatch(environment.console, watchesForPanic: loaded.isLinux, board: doorbell)
+        let console = ConsoleWatch(environment.console, watchesForPanic: configuration.isLinux, board: doorbell)
         let board = BoardDevices(
             configuration: configuration, kernel: kernel, console: console, clock: environment.clock, board: doorbell)
 

@@ -66,6 +66,12 @@ public struct MachineConfiguration: Codable, Equatable, Sendable {
         let isLinux = if case .linux = guest { true } else { false }
         self.interruptController = interruptController ?? (isLinux || cpus > 1 ? .kernel : .none)
     }
+
+    /// Whether a Linux kernel runs.
+    var isLinux: Bool { if case .linux = guest { true } else { false } }
+    /// Where the number of CPUs is left for a built-in guest, as a word: the start of what a PC's BIOS data area
+    /// leaves to its users.
+    public static let cpuCountAddress: UInt64 = 0x500
 }
 
 /// One thing that is wrong with a configuration, found before anything is opened.

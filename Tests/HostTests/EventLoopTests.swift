@@ -75,11 +75,7 @@ import Testing
                     // Both are ready. The one called first removes both, and a third takes a freed slot.
                     for source in sources { loop.remove(source) }
                     loop.remove(sources[index])
-<<<<<<< HEAD
-                    try? loop.add(pipes[index].writerNumber, []) { _ in counter.log.append(99) }
-=======
                     _ = try? loop.add(pipes[index].writerNumber, []) { _ in counter.log.append(99) }
->>>>>>> host
                     loop.stop()
                 })
         }

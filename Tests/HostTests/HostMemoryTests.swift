@@ -77,11 +77,7 @@ import Testing
         #expect(memory.bytes[0] == 1 && memory.bytes[(5 << 20) + 7] == 2 && memory.bytes[9] == 0)
     }
 
-<<<<<<< HEAD
-    @Test(arguments: [(0, 0), (0, 1 << 20), (16 << 20, 32 << 20), (0, UInt64.max), (UInt64.max, UInt64.max)])
-=======
     @Test(arguments: [(0, 0), (0, 1 << 20), (16 << 20, 32 << 20), (0, .max), (.max, .max)] as [(UInt64, UInt64)])
->>>>>>> host
     func collapse_anyRange_staysInside(start: UInt64, end: UInt64) throws {
         let small = try HostMemory(size: 1 << 20)
         #expect(small.collapse(start..<end).asked == 0)

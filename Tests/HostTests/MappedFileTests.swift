@@ -69,11 +69,7 @@ import Testing
     @Test func init_pipe_isReadToItsEnd() throws {
         let path = folder.path + "/pipe"
         #expect(mkfifo(path, 0o600) == 0)
-<<<<<<< HEAD
-        let writer = try Host.Thread(name: "writer") {
-=======
         let writer = try HostThread(name: "writer") {
->>>>>>> host
             let number = open(path, O_WRONLY)
             let part = [UInt8](repeating: 9, count: 100_000)
             for _ in 0..<3 { _ = part.withUnsafeBytes { write(number, $0.baseAddress, $0.count) } }

@@ -50,11 +50,8 @@ static inline uint64_t chost_host_capacity(void) {
     if (sysinfo(&info) != 0) return 0;
     return ((uint64_t)info.totalram + info.totalswap) * info.mem_unit;
 }
-<<<<<<< HEAD
 
 /// Makes the host back a page by memory, without changing it.
-static inline void chost_touch(const uint8_t *page) {
+static inline void chost_touch(const void *page) {
     (void)*(const volatile uint8_t *)page;
 }
-=======
->>>>>>> host
