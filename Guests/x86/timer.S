@@ -1,4 +1,4 @@
-// timer: interrupts from two clocks: the PC's first one (PIT, by way of the PIC), then the processor's own (local APIC).
+// timer: interrupts from two clocks: the PC's old one (PIT, through the PIC), then the processor's own (local APIC).
 //
 // Old way: the 8254 timer (PIT) divides 1,193,182 Hz by a number and pulls a line, IRQ0, of the 8259 interrupt
 // controller (PIC), which tells the processor the vector to call. New way: each processor has a local APIC with a timer
