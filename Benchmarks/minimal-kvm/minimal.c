@@ -3,7 +3,8 @@
 //     cc -O2 -Wall -Wextra -o minimal minimal.c
 //
 //     minimal FILE [ADDRESS]           run a flat real-mode binary, text written to port 0x3F8 on standard output
-//     minimal --count FILE [ADDRESS]   do nothing but count its port exits, and report the time each one took
+//     minimal --count FILE [ADDRESS]   do nothing but count its port exits, and report the time each one took;
+//                                      for guests that only write to ports, such as port-loop.S
 //
 // It is the yardstick that the benchmarks hold minikvm against: the time of one port-I/O round trip, and the time
 // from the start of the process to the guest's first effect. So it does only what every monitor has to do.

@@ -1,8 +1,9 @@
 // The minimal monitor grown up just enough to run every built-in guest, as a second opinion on them:
 // CPUID, the in-kernel interrupt controllers and timer, several vCPUs, serial input, the debug console.
 //
-//     cc -O2 -Wall -Wextra -pthread -I../../Guests/x86/include -o runner runner.c \
-//         ../../Guests/x86/GuestImages.c ../../Guests/x86/*.S        (CC=clang: the guests are for its assembler)
+//     G=../../Guests/x86; clang -O2 -Wall -Wextra -pthread -I$G/include -o runner runner.c $G/GuestImages.c $G/*.S
+//
+// (clang, since the guests are written for its assembler)
 //
 //     runner                         list the built-in guests
 //     runner NAME [CPUS]             run one; the exit status is the byte it writes to port 0xF4
@@ -47,7 +48,10 @@ static void set_cpuid(int cpu, uint32_t apic_id) {
     KVM(kvm_system, KVM_GET_SUPPORTED_CPUID, table);
     for (uint32_t i = 0; i < table->nent; i++) {
         struct kvm_cpuid_entry2 *entry = &table->entries[i];
-        if (entry->function == 1) entry->ebx = (entry->ebx & 0x00FFFFFF) | apic_id << 24;
+        if (entry->function == 1) {
+            entry->ebx = (entry->ebx & 0x00FFFFFF) | apic_id << 24;
+            entry->ecx |= 1u << 31;  // "there is a hypervisor": KVM leaves this bit to the monitor
+        }
         if (entry->function == 0xB || entry->function == 0x1F) entry->edx = apic_id;
     }
     KVM(cpu, KVM_SET_CPUID2, table);
@@ -104,9 +108,10 @@ static void *run_cpu(void *argument) {
 }
 
 int main(int argc, char **argv) {
+    size_t index = 0;
     if (argc < 2) {
-        for (size_t i = 0; i < guest_image_count; i++) {
-            printf("%-10s %s\n", guest_images[i].name, guest_images[i].summary);
+        for (const struct guest_image *guest; (guest = guest_image_at(index)); index++) {
+            printf("%-10s %s\n", guest->name, guest->summary);
         }
         return 0;
     }
@@ -120,8 +125,7 @@ int main(int argc, char **argv) {
         int file = open(argv[2], O_RDONLY);
         if (entry >= 0x10000 || read(file, memory + entry, MEMORY_BYTES - entry) <= 0) err(1, "%s", argv[2]);
     } else {
-        for (size_t i = 0; i < guest_image_count; i++) {
-            const struct guest_image *guest = &guest_images[i];
+        for (const struct guest_image *guest; (guest = guest_image_at(index)); index++) {
             if (strcmp(guest->name, argv[1])) continue;
             entry = guest->load_address;
             needs = guest->needs;

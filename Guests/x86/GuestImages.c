@@ -19,7 +19,7 @@ IMAGE(hypercall)
 #define GUEST(symbol, name, summary, load_address, needs, cpus) \
     {name, summary, guest_##symbol, guest_##symbol##_end, load_address, needs, cpus}
 
-const struct guest_image guest_images[] = {
+static const struct guest_image guest_images[] = {
     GUEST(halt, "halt", "stops the processor: one instruction, one exit", 0x8000, 0, 1),
     GUEST(hello, "hello", "sends a text to the serial port", 0x8000, 0, 1),
     GUEST(echo, "echo", "sends back what you type, until Ctrl-D", 0x8000, 0, 1),
@@ -34,3 +34,7 @@ const struct guest_image guest_images[] = {
     GUEST(hypercall, "hypercall", "asks KVM, then the monitor, on purpose", 0x8000, GUEST_NEEDS_IRQCHIP, 1),
 };
 const size_t guest_image_count = sizeof guest_images / sizeof guest_images[0];
+
+const struct guest_image *guest_image_at(size_t index) {
+    return index < guest_image_count ? &guest_images[index] : NULL;
+}

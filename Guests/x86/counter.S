@@ -12,6 +12,7 @@
     movw    %ax, %ds
     movw    %ax, %ss
     movw    $STACK_TOP, %sp
+    catch_exceptions16                  // should anything go wrong, say so: see guest.h
 
     movw    $0, AT(sum)                 // kept in memory
     movl    $0x12345678, %ebp           // kept in a register that nothing else here touches
@@ -43,4 +44,5 @@ sum:
     .short  0
 
     routines counter, 16
+    exceptions counter, 16
     guest_end counter

@@ -11,6 +11,7 @@
     movw    %ax, %ds
     movw    %ax, %ss
     movw    $STACK_TOP, %sp
+    catch_exceptions16                  // should anything go wrong, say so: see guest.h
     say16   "echo: type something; Ctrl-D ends\n"
     xorl    %ebp, %ebp                  // EBP counts the bytes
 
@@ -41,4 +42,5 @@ done:
     jmp     1b
 
     routines echo, 16
+    exceptions echo, 16
     guest_end echo

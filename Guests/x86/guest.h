@@ -5,7 +5,10 @@
 // so each absolute address is written AT(label): the distance from the guest's first byte plus the load address.
 // That is a plain number to the assembler, and the program needs no relocation for it.
 //
-// "SDM" in the comments is the Intel 64 and IA-32 Architectures Software Developer's Manual, "APM" is AMD's.
+// "SDM" in the comments is the Intel 64 and IA-32 Architectures Software Developer's Manual, "APM" is AMD's. Intel
+// renumbers the chapters of volume 3 now and then; the sections within them stay. Here they are: 3 memory management,
+// 4 paging, 5 protection, 6 interrupts and exceptions, 8 tasks, 9 multiple processors, 10 initialization, 11 the local
+// APIC, 21 emulation of the 8086 (real mode).
 #include "GuestImages.h"
 
 #ifndef LOAD

@@ -1,5 +1,10 @@
 #pragma once
 
+#ifndef __clang__  // GCC knows no nullability
+#define _Nonnull
+#define _Nullable
+#endif
+
 // Where the guests and the monitor meet. These numbers are read by the assembler too, so they are macros.
 
 /// Guest-physical address of one byte that the monitor sets before a built-in guest starts: how many vCPUs there are.
@@ -30,22 +35,30 @@
 /// What a built-in guest needs of the machine besides real mode, one bit each.
 enum guest_need {
     GUEST_NEEDS_32BIT_PAGING = 1 << 0,  ///< protected mode with CR0.PG, not PAE
-    GUEST_NEEDS_PAE_PAGING   = 1 << 1,  ///< protected mode with CR0.PG and CR4.PAE, or the way through it to long mode
+    GUEST_NEEDS_PAE_PAGING   = 1 << 1,  ///< protected mode with CR0.PG and CR4.PAE, without long mode
     GUEST_NEEDS_IRQCHIP      = 1 << 2,  ///< the in-kernel PIC, I/O APIC, local APIC and PIT; without it HLT ends the run
 };
 
 /// A guest that is part of the program: a flat binary, entered in real mode with CS = 0 and IP = load_address.
+///
+/// All of them run in 2 MiB of memory. Those loaded at 0x7C00 are boot sectors and expect the number of the boot disk,
+/// 0x80, in DL. CPUID must tell of long mode, of x2APIC where GUEST_NEEDS_IRQCHIP is set, and that there is a
+/// hypervisor (leaf 1, ECX bit 31), which KVM_GET_SUPPORTED_CPUID leaves to the monitor.
 struct guest_image {
-    const char *name;      ///< as typed after `minikvm run`
-    const char *summary;   ///< one line for `minikvm guests`
-    const uint8_t *bytes;  ///< the flat binary
-    const uint8_t *end;    ///< just past its last byte
-    uint32_t load_address; ///< guest-physical address of its first byte
-    uint32_t needs;        ///< guest_need bits
-    uint32_t cpus;         ///< how many vCPUs it wants when the user does not say
+    const char *_Nonnull name;      ///< as typed after `minikvm run`
+    const char *_Nonnull summary;   ///< one line for `minikvm guests`, at most 60 columns
+    const uint8_t *_Nonnull bytes;  ///< the flat binary
+    const uint8_t *_Nonnull end;    ///< just past its last byte
+    uint32_t load_address;          ///< guest-physical address of its first byte
+    uint32_t needs;                 ///< guest_need bits
+    uint32_t cpus;                  ///< how many vCPUs it wants when the user does not say
 };
 
-/// All built-in guests, in the order of the tour.
-extern const struct guest_image guest_images[];
+/// How many built-in guests there are.
 extern const size_t guest_image_count;
+
+/// The built-in guest number `index` in the order of the tour, or NULL from `guest_image_count` on.
+///
+/// A function, because Swift does not import arrays of unknown length.
+const struct guest_image *_Nullable guest_image_at(size_t index);
 #endif
