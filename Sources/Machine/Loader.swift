@@ -33,7 +33,7 @@ struct Loader {
         var failure: FlatBinaryError?
         bytes.withUnsafeBytes { bytes in
             do throws(FlatBinaryError) {
-                loaded = try FlatBinary(ImageBytes(bytes)).load(into: memory, at: address, mode: .real)
+                loaded = try FlatBinary(ImageBytes(bytes)).load(at: address, mode: .real, into: memory)
             } catch {
                 failure = error
             }
@@ -63,7 +63,7 @@ struct Loader {
             case .long: .long
             }
         do throws(FlatBinaryError) {
-            let loaded = try FlatBinary(ImageBytes(file.bytes)).load(into: memory, at: address, mode: flatMode)
+            let loaded = try FlatBinary(ImageBytes(file.bytes)).load(at: address, mode: flatMode, into: memory)
             return Result(entry: loaded.entry, description: [Self.line(loaded.kernel, path)])
         } catch {
             throw .payload(path: path, reason: error.description)
