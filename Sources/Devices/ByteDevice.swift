@@ -11,6 +11,16 @@ public protocol ByteDevice: Device {
 extension ByteDevice {
     /// Reads 1, 2, 4 or 8 bytes, the lowest address first.
     public func read(offset: UInt64, width: AccessWidth) -> UInt64 {
+        readBytes(offset: offset, width: width)
+    }
+
+    /// Writes 1, 2, 4 or 8 bytes, the lowest address first.
+    public func write(_ value: UInt64, offset: UInt64, width: AccessWidth) {
+        writeBytes(value, offset: offset, width: width)
+    }
+
+    /// What `read` does where a device does not do it otherwise for some of its registers.
+    func readBytes(offset: UInt64, width: AccessWidth) -> UInt64 {
         if width == 1 {
             return UInt64(readByte(offset: offset))
         }
@@ -21,8 +31,8 @@ extension ByteDevice {
         return value
     }
 
-    /// Writes 1, 2, 4 or 8 bytes, the lowest address first.
-    public func write(_ value: UInt64, offset: UInt64, width: AccessWidth) {
+    /// What `write` does where a device does not do it otherwise for some of its registers.
+    func writeBytes(_ value: UInt64, offset: UInt64, width: AccessWidth) {
         if width == 1 {
             writeByte(UInt8(truncatingIfNeeded: value), offset: offset)
             return

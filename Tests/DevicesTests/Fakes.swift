@@ -45,3 +45,17 @@ final class RecordingBoard: Board {
 
     func request(_ request: BoardRequest) { requests.append(request) }
 }
+
+/// A timer that keeps the deadline, and counts how often it was set.
+final class RecordingTimer: DeadlineTimer {
+    private(set) var deadline: UInt64?
+    private(set) var calls = 0
+
+    func set(deadline: UInt64?) {
+        self.deadline = deadline
+        calls += 1
+    }
+
+    /// The deadline has come, so it is spent.
+    func expire() { deadline = nil }
+}
