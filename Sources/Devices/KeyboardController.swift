@@ -5,7 +5,7 @@
 /// the chip says when the keyboard's clock does not move. The auxiliary port is that of a board without one.
 ///
 /// Offset 0 is the data register (port 0x60), offset 4 status and commands (port 0x64): the chip has one address line,
-/// and a PC wires it to A2. Map the second one through a `RegisterWindow`.
+/// and a PC wires it to A2. The board maps each at its own port.
 ///
 /// Source: IBM PS/2 Hardware Interface Technical Reference, "Keyboard and Auxiliary Device Controller".
 public final class KeyboardController: ByteDevice {

@@ -92,6 +92,10 @@ public enum BoardLayout {
     public static let keyboardData: UInt16 = 0x60
     /// Command and status port of the keyboard controller.
     public static let keyboardCommand: UInt16 = 0x64
+    /// System control port B: timer counter 2's gate and output, the speaker.
+    public static let systemControlPortB: UInt16 = 0x61
+    /// System control port A: fast reset and the gate of address line 20.
+    public static let systemControlPortA: UInt16 = 0x92
     /// Index port of the real-time clock; the data port follows it.
     public static let realTimeClock: UInt16 = 0x70
     /// Power-on self-test codes.
@@ -121,7 +125,8 @@ public enum BoardLayout {
 
     /// Interrupt of the keyboard controller's first port.
     public static let keyboardInterrupt: UInt8 = 1
-
+    /// Interrupt of the keyboard controller's second port, the mouse's.
+    public static let auxiliaryInterrupt: UInt8 = 12
     /// Interrupt of the serial port.
     public static let serialPortInterrupt: UInt8 = 4
     /// Interrupt of the real-time clock.

@@ -30,11 +30,12 @@ public final class BusSlot: Sendable {
     }
 }
 
-/// Addresses, of ports or of memory, and the devices that answer there. It does not change once a machine runs.
+/// Port addresses and the devices that answer there. It does not change once a machine runs.
 struct Bus {
     private struct Entry {
         let first: UInt64
         let last: UInt64
+        let firstOffset: UInt64
         let slot: BusSlot
     }
 
@@ -43,10 +44,12 @@ struct Bus {
     /// Puts a device at a range of addresses.
     /// - Parameters:
     ///   - slot: the device; the same may be at several ranges.
-    ///   - first: the address of its register 0.
-    ///   - count: how many addresses it has.
-    mutating func attach(_ slot: BusSlot, at first: UInt64, count: UInt64) {
-        let entry = Entry(first: first, last: first + count - 1, slot: slot)
+    ///   - first: the first address.
+    ///   - count: how many addresses.
+    ///   - firstOffset: the device's register at the first address.
+    mutating func attach(_ slot: BusSlot, at first: UInt16, count: UInt64, firstOffset: UInt64 = 0) {
+        let first = UInt64(first)
+        let entry = Entry(first: first, last: first + count - 1, firstOffset: firstOffset, slot: slot)
         precondition(
             !entries.contains { $0.first <= entry.last && entry.first <= $0.last },
             "two devices of the board at one address")
@@ -56,7 +59,7 @@ struct Bus {
     /// Reads. Where no device answers, all bits are set, as on a bus that nobody drives.
     func read(_ address: UInt64, width: Int) -> UInt64 {
         for entry in entries where address >= entry.first && address <= entry.last {
-            return entry.slot.read(offset: address - entry.first, width: width)
+            return entry.slot.read(offset: address - entry.first + entry.firstOffset, width: width)
         }
         return width >= 8 ? .max : (1 << (8 * UInt64(width))) - 1
     }
@@ -64,7 +67,7 @@ struct Bus {
     /// Writes. Where no device answers, the write is lost.
     func write(_ value: UInt64, to address: UInt64, width: Int) {
         for entry in entries where address >= entry.first && address <= entry.last {
-            return entry.slot.write(value, offset: address - entry.first, width: width)
+            return entry.slot.write(value, offset: address - entry.first + entry.firstOffset, width: width)
         }
     }
 }

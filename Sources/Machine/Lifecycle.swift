@@ -12,6 +12,7 @@ final class Lifecycle: @unchecked Sendable {
     private var parked = 0
     private var running = 0
     private var reason: StopReason?
+    private var whenStopped: (@Sendable () -> Void)?
 
     init() {
         pthread_mutex_init(&lock, nil)
@@ -34,12 +35,19 @@ final class Lifecycle: @unchecked Sendable {
         locked { running += 1 }
     }
 
+    /// What to call, on a vCPU's thread, when the last vCPU has left its loop.
+    func onStop(_ body: @escaping @Sendable () -> Void) {
+        locked { whenStopped = body }
+    }
+
     /// A vCPU's thread has left its loop.
     func leave() {
-        locked {
+        let whenStopped = locked {
             running -= 1
             pthread_cond_broadcast(&changed)
+            return running == 0 && reason != nil ? self.whenStopped : nil
         }
+        whenStopped?()
     }
 
     /// Where a vCPU comes when it was called out of the guest. It waits here while the machine is paused.

@@ -40,13 +40,16 @@ struct Loader {
         }
         guard let loaded else { throw .payload(path: name, reason: failure?.description ?? "it could not be loaded") }
         try leaveCPUCount(path: name)
-        return Result(entry: loaded.entry, description: [Self.line(loaded.kernel, name)])
+        var entry = loaded.entry
+        // What is entered where a BIOS enters boot sectors finds what a BIOS leaves in DL.
+        if address == BoardLayout.bootSector { entry.rdx = BootSector.firstHardDisk }
+        return Result(entry: entry, description: [Self.line(loaded.kernel, name)])
     }
 
-    /// What a BIOS knows and a built-in guest asks for: how many CPUs there are, as a word at a fixed address.
+    /// What a BIOS knows and a built-in guest asks for: how many CPUs there are, as a byte at a fixed address.
     private func leaveCPUCount(path: String) throws(MachineError) {
         do throws(GuestMemoryError) {
-            try memory.write(UInt16(configuration.cpus), at: MachineConfiguration.cpuCountAddress)
+            try memory.write(UInt8(clamping: configuration.cpus), at: MachineConfiguration.cpuCountAddress)
         } catch {
             throw .payload(path: path, reason: "there is no memory at 0x500")
         }

@@ -48,6 +48,7 @@ public final class Machine: @unchecked Sendable {
     let processors: [Processor]
     /// Reads the guest's console for the words of a dying kernel.
     let console: ConsoleWatch
+    private let postCode: PostCode
     private let doorbell: BoardDoorbell
     private var threads: [Thread] = []
     private let startTime = Atomic<UInt64>(0)
@@ -86,6 +87,7 @@ public final class Machine: @unchecked Sendable {
         self.doorbell = doorbell
         ports = board.ports
         serialPort = board.serialPort
+        postCode = board.postCode
         memoryMap = loaded.description
         processors = try MachineError.catching { () throws(KVMError) in
             try Processor.make(configuration, kernel: kernel, entry: loaded.entry)
@@ -94,7 +96,9 @@ public final class Machine: @unchecked Sendable {
     }
 
     /// Starts the CPUs, each on a thread of its own.
-    public func start() throws(MachineError) {
+    /// - Parameter onStop: called once, on a CPU's thread, when the last CPU has stopped.
+    public func start(onStop: (@Sendable () -> Void)? = nil) throws(MachineError) {
+        if let onStop { lifecycle.onStop(onStop) }
         startTime.store(environment.clock.nanoseconds, ordering: .relaxed)
         try MachineError.catching { () throws(HostError) in
             try KickSignal.install()
@@ -167,6 +171,9 @@ public final class Machine: @unchecked Sendable {
         processors[number].lastExits.records
     }
 
+    /// What the guest wrote to port 0x80, of a machine that is paused or has ended, oldest first.
+    public var postCodes: [UInt8] { postCode.state.codes }
+
     /// The last lines on the guest's console.
     public var lastConsoleLines: [String] { console.lastLines }
 
@@ -182,7 +189,13 @@ final class BoardDoorbell: Board, @unchecked Sendable {
 
     func request(_ request: BoardRequest) {
         switch request {
-        case .reset: stop(.reset)
+        // A kernel that panicked and then restarts has died all the same.
+        case .reset:
+            if let message = machine?.console.panicMessage {
+                stop(.crashed(Crash(.panic(message: message), vcpu: 0)))
+            } else {
+                stop(.reset)
+            }
         case .powerOff: stop(.poweredOff)
         case .exit(let status): stop(.guestExit(status: status))
         }

@@ -69,8 +69,7 @@ public struct MachineConfiguration: Codable, Equatable, Sendable {
 
     /// Whether a Linux kernel runs.
     var isLinux: Bool { if case .linux = guest { true } else { false } }
-    /// Where the number of CPUs is left for a built-in guest, as a word: the start of what a PC's BIOS data area
-    /// leaves to its users.
+    /// Where the number of CPUs is left for a built-in guest, as a byte: the first one past a PC's BIOS data area.
     public static let cpuCountAddress: UInt64 = 0x500
 }
 

@@ -56,7 +56,9 @@ struct RunLoop {
         case .halt: machine.stop(.halted)
         case .systemEvent(.shutdown): machine.stop(.poweredOff)
         case .systemEvent(.reset): machine.stop(.reset)
-        case .shutdown: crash(.shutdown)
+        case .shutdown:
+            // Linux's last resort to restart is a triple fault; a panicking kernel gets there too.
+            crash(.shutdown)
         case .internalError(let error):
             record.address = UInt64(error.suberror)
             crash(.internalError(error))

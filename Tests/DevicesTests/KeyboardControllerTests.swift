@@ -200,15 +200,6 @@ import Testing
         #expect(bench.board.requests.isEmpty)
     }
 
-    @Test func window_reachesTheCommandRegister() {
-        let bench = Bench()
-        let window = RegisterWindow(bench.controller, from: KeyboardController.commandOffset)
-        window.write(0xFE, offset: 0, width: 1)
-        #expect(bench.board.requests == [.reset])
-        #expect(window.read(offset: 0, width: 1) == 0x1C)
-        #expect(window.read(offset: .max, width: 1) == 0xFF)
-    }
-
     @Test func state_restoredElsewhere_goesOnTheSame() {
         let bench = Bench()
         bench.write(0x64, 0x65)
