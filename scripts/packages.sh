@@ -30,7 +30,7 @@ cached() {
         mkdir -p "$cache_folder" 2>/dev/null \
             || fail "cannot make the cache folder $cache_folder; set MINIKVM_CACHE to a folder that may be written"
         (
-            flock 9 || fail "cannot lock $cache_folder/$name.lock"
+            flock 9 || fail "cannot lock $cache_folder/.lock-$name"
             if [ ! -e "$entry" ]; then
                 fresh="$cache_folder/.new-$name"
                 rm -rf "$fresh"
@@ -40,7 +40,7 @@ cached() {
                 fi
                 mv -T "$fresh" "$entry"
             fi
-        ) 9>"$cache_folder/$name.lock" || exit "${failure_status:-1}"
+        ) 9>"$cache_folder/.lock-$name" || exit "${failure_status:-1}"
     fi
     printf '%s\n' "$entry"
 }
@@ -101,7 +101,7 @@ CONF
 private_apt() {
     local configuration
     configuration=$(cached apt make_apt_lists)/apt.conf || return
-    APT_CONFIG="$configuration" flock "$cache_folder/apt.lock" "$@"
+    APT_CONFIG="$configuration" flock "$cache_folder/.lock-apt-run" "$@"
 }
 
 # The packages' lists grow old, and a mirror drops what was replaced: read them anew.
