@@ -33,7 +33,7 @@ wait:
     jmp     wait
 
 done:
-    say16   "echo: bytes received: "
+    say16   "\necho: bytes received: "
     movl    %ebp, %eax
     call    print_hex16
     say16   "\n"

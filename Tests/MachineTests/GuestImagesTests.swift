@@ -45,20 +45,6 @@ import Testing
         #expect(image.summary.count <= 60)
     }
 
-    @Test(arguments: images) func image_addresses_areThoseOfTheLoadAddress(image: Image) throws {
-        // Every guest but the two without texts of the shared kind begins printing by `movl $address, %esi`: a wrong
-        // load address in the table would leave that pointing outside the image.
-        try #require(image.name != "halt" || image.bytes.first == 0xFA)
-        let loads = image.bytes.indices.dropLast(6).filter {
-            image.bytes[$0] == 0x66 && image.bytes[$0 + 1] == 0xBE && image.bytes[$0 + 5] == 0
-        }
-        for index in loads {
-            let address = UInt32(image.bytes[index + 2]) | UInt32(image.bytes[index + 3]) << 8
-            #expect(address >= image.loadAddress)
-            #expect(Int(address - image.loadAddress) < image.bytes.count)
-        }
-    }
-
     @Test func mbr_firstSector_hasTheBootSignature() throws {
         let mbr = try #require(Self.images.first { $0.name == "mbr" })
         #expect(mbr.loadAddress == 0x7C00)
