@@ -71,7 +71,7 @@ let package = Package(
         .testTarget(name: "DevicesTests", dependencies: ["Devices"], swiftSettings: everywhere),
         .testTarget(
             name: "FirmwareTests", dependencies: ["Firmware", "GuestMemory"], swiftSettings: everywhere),
-        .testTarget(name: "BootTests", dependencies: ["Boot", "GuestMemory"], swiftSettings: everywhere),
+        .testTarget(name: "BootTests", dependencies: ["Boot", "Firmware", "GuestMemory"], swiftSettings: everywhere),
         .testTarget(
             name: "HostTests", dependencies: ["Host", "CHost", "Devices", "GuestMemory"], swiftSettings: everywhere),
         .testTarget(name: "KVMTests", dependencies: ["KVM"], swiftSettings: everywhere),

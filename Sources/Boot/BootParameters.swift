@@ -70,14 +70,15 @@ extension BootParametersError: CustomStringConvertible {
     public var description: String {
         switch self {
         case .commandLineTooLong(let count, let maximum):
-            "the command line has \(count) bytes and the kernel takes \(maximum): shorten it"
+            "the command line has a length of \(count) and the kernel takes \(maximum) bytes: shorten it"
         case .commandLineHasZeroByte(let offset):
             "the command line has a zero byte at offset \(offset), where the kernel would stop reading: remove it"
         case .initrdEmpty:
             "the initrd is empty: give a cpio archive or a disk image, or leave it out"
         case .initrdDoesNotFit(let size, let limit):
-            "the initrd of \(bytes(size)) does not fit into free memory below \(hexadecimal(limit)): "
-                + "give the guest more memory, or a smaller initrd"
+            "the initrd of \(bytes(size)) does not fit into free memory"
+                + (limit == UInt64.max ? "" : " below \(hexadecimal(limit))")
+                + ": give the guest more memory, or a smaller initrd"
         case .memoryMapTooLong(let count, let maximum):
             "the memory map has \(count) lines and the boot protocol takes \(maximum): use fewer memory ranges"
         case .tablesOutsideRAM(.outOfRange(let address, let count)):

@@ -108,6 +108,8 @@ public enum BoardLayout {
     public static let resetControl: UInt16 = 0xCF9
     /// What the ACPI reset register takes to reset the machine: bit 1 "system reset", bit 2 "reset CPU".
     public static let resetValue: UInt8 = 0x06
+    /// First of the 16 ports of ACPI power management; the registers below are among them.
+    public static let acpiPowerManagement: UInt16 = 0x600
     /// ACPI PM1a event block: status, then enable, 2 bytes each (full ACPI only).
     public static let acpiPM1Event: UInt16 = 0x600
     /// ACPI PM1a control block, 2 bytes (full ACPI only).
@@ -115,9 +117,9 @@ public enum BoardLayout {
     /// ACPI power-management timer, 4 bytes, 3.579545 MHz (full ACPI only).
     public static let acpiPMTimer: UInt16 = 0x608
     /// ACPI sleep control register, 1 byte (hardware-reduced ACPI).
-    public static let acpiSleepControl: UInt16 = 0x610
+    public static let acpiSleepControl: UInt16 = 0x60D
     /// ACPI sleep status register, 1 byte (hardware-reduced ACPI).
-    public static let acpiSleepStatus: UInt16 = 0x611
+    public static let acpiSleepStatus: UInt16 = 0x60E
     /// SLP_TYP value of the state S5, "off", in the sleep control register and in PM1 control.
     public static let acpiSleepTypeS5: UInt8 = 5
 
