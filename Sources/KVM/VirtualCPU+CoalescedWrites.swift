@@ -10,6 +10,18 @@ public struct CoalescedWrite: Equatable, Sendable {
     public let value: UInt64
     /// Whether `address` is a port.
     public let isPort: Bool
+
+    /// - Parameters:
+    ///   - address: guest-physical address or port.
+    ///   - width: bytes.
+    ///   - value: the value in the low `width` bytes.
+    ///   - isPort: whether `address` is a port.
+    public init(address: UInt64, width: Int, value: UInt64, isPort: Bool) {
+        self.address = address
+        self.width = width
+        self.value = value
+        self.isPort = isPort
+    }
 }
 
 extension VirtualCPU {

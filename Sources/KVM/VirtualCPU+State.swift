@@ -21,6 +21,8 @@ public enum MultiprocessingState: UInt32, Sendable, CaseIterable {
 public struct Translation: Equatable, Sendable {
     /// Guest-physical address, or nil when no page maps the linear one.
     public let physicalAddress: UInt64?
+    /// - Parameter physicalAddress: nil when no page maps the linear one.
+    public init(physicalAddress: UInt64?) { self.physicalAddress = physicalAddress }
 }
 
 /// What KVM_SET_GUEST_DEBUG makes the vCPU exit for (section 4.87).

@@ -96,10 +96,10 @@ extension VirtualMachine {
         try enable(.userSpaceMSR, reasons.rawValue)
     }
 
-    /// KVM_X86_SET_MSR_FILTER (section 4.126): replaces the filter. At most 16 ranges of at most 12,288 MSRs each.
+    /// KVM_X86_SET_MSR_FILTER (section 4.97): replaces the filter. At most 16 ranges of at most 12,288 MSRs each.
     ///
     /// A denied access raises #GP in the guest, or comes out as `VMExit.readMSR` and `VMExit.writeMSR` after
-    /// ``exitOnMSR(_:)`` with `.filter`. x2APIC registers are never filtered.
+    /// ``exitOnMSR(_:)`` with `.filter`, which must come first. x2APIC registers are never filtered.
     /// - Parameters:
     ///   - ranges: what to filter.
     ///   - allowOthers: whether KVM handles the MSRs that no range names.
