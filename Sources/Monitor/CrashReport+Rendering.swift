@@ -31,7 +31,7 @@ extension CrashReport {
             lines += section("last lines of the console")
             lines += console.suffix(16).flatMap { Self.split(PlainText.clean($0), width: 78) }.map { "  " + $0 }
         }
-        return lines.joined(separator: "\n") + "\n"
+        return lines.map { $0.withoutTrailingSpaces() }.joined(separator: "\n") + "\n"
     }
 
     private func section(_ title: String) -> [String] { ["", "--- \(title)"] }

@@ -47,6 +47,17 @@ final class TestGuest {
         return segment
     }
 
+    enum Setting: CaseIterable { case real, protected, paging32, long }
+
+    func prepare(_ setting: Setting) {
+        switch setting {
+        case .real: real()
+        case .protected: protected()
+        case .paging32: paging32()
+        case .long: long()
+        }
+    }
+
     /// Real mode, code at 0000:8000, stack at 0000:7C00, the vector table at 0.
     func real() {
         vcpu.special.cs = segment(0, type: 11)
