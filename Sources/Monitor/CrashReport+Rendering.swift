@@ -31,7 +31,7 @@ extension CrashReport {
             lines += section("last lines of the console")
             lines += console.suffix(16).flatMap { Self.split(PlainText.clean($0), width: 78) }.map { "  " + $0 }
         }
-        return lines.joined(separator: "\n") + "\n"
+        return lines.map { $0.withoutTrailingSpaces() }.joined(separator: "\n") + "\n"
     }
 
     private func section(_ title: String) -> [String] { ["", "--- \(title)"] }
@@ -49,9 +49,10 @@ extension CrashReport {
         let linear = LinearMemory(special: vcpu.special, memory: memory)
         var lines = registers.general + registers.segments + registers.control + [""]
         lines += CodeText(vcpu, linear).lines
-        lines += WalkText(
-            PageWalk(linearAddress: vcpu.instructionAddress, special: vcpu.special, memory: memory), "RIP", memory
-        ).lines
+        lines +=
+            WalkText(
+                PageWalk(linearAddress: vcpu.instructionAddress, special: vcpu.special, memory: memory), "RIP", memory
+            ).lines
         if PagingMode(vcpu.special) != .none {
             let walk = PageWalk(linearAddress: vcpu.special.cr2, special: vcpu.special, memory: memory)
             lines += WalkText(walk, "CR2", memory).lines

@@ -15,7 +15,8 @@ extension Evidence {
             loaded = (UInt16(truncatingIfNeeded: vcpu.register(source)), "TR")
         case .moveToSegment(let segment, let source):
             let names = ["ES", "CS", "SS", "DS", "FS", "GS"]
-            loaded = names.indices.contains(segment)
+            loaded =
+                names.indices.contains(segment)
                 ? (UInt16(truncatingIfNeeded: vcpu.register(source)), names[segment]) : nil
         default: loaded = nil
         }
@@ -51,8 +52,8 @@ extension Evidence {
         if code.prefix(8).allSatisfy({ $0 == 0 }) {
             return Diagnosis(
                 .zeroedMemory,
-                "The guest executes zeroed memory at \(place): 00 00 is `add [\(mode == .long ? "rax" : "bx+si/eax")], "
-                    + "al`, and it ran on until that faulted.",
+                "The guest executes zeroed memory at \(place): 00 00 is `\(instruction?.name ?? "add")`, and it ran on until "
+                    + "that faulted.",
                 advice: "the code was not loaded there, or a jump, call or return went astray.")
         }
         if code.prefix(8).allSatisfy({ $0 == 0xFF }) {
@@ -81,17 +82,17 @@ extension Evidence {
         stack ?? interruptTable ?? kernelStack ?? stackWithoutMemory
     }
 
-    /// The exception in words, such as `#PF (page fault) for address 0x…`.
+    /// The exception in words and where, such as `#PF (page fault) for address 0x… (CR2) at 0x…`.
     private var exceptionText: String {
-        guard let vector else { return "an exception" }
+        guard let vector else { return "an exception at \(place)" }
         let name = ExceptionName.of(vector)
-        if vector == 14 { return "\(name) for address \(special.cr2.hex(8)) (CR2)" }
-        return instruction.map { "\(name) at `\($0.name)`" } ?? name
+        let place = instruction.map { "\(self.place) (`\($0.name)`)" } ?? self.place
+        return vector == 14 ? "\(name) for address \(special.cr2.hex(8)) (CR2) at \(place)" : "\(name) at \(place)"
     }
 
     private var interruptTable: Diagnosis? {
         let idtr = special.idt
-        let took = "The guest took \(exceptionText) at \(place)"
+        let took = "The guest took \(exceptionText)"
         let advice =
             "load an IDT (LIDT) with gates for the exceptions, 8, 13 and 14 at least, before anything can fault."
         if mode.isProtected {
@@ -106,26 +107,23 @@ extension Evidence {
             }
         }
         let gate = InterruptGate(vector: vector ?? 13, vcpu: vcpu, memory: linear)
-        let which = vector == nil ? "the gate of #GP, for one, is" : "its gate is"
+        let which = (vector == nil ? "the gate of #GP, for one" : "its gate") + " in the IDT at \(idtr.base.hex(8)) is"
         switch gate {
         case .beyondLimit:
             return Diagnosis(
                 .gateUnusable,
-                "\(took), but \(which) beyond the IDT's limit \(idtr.limit.hex(4)) (\(idtLocation)).", advice: advice)
+                "\(took), but \(which) beyond the limit \(idtr.limit.hex(4)).", advice: advice)
         case .notInMemory(let address):
             return Diagnosis(
                 .idtOutsideMemory,
                 "\(took), but the IDT is at \(idtr.base.hex(8)), and there is no memory at \(address.hex(8)).",
                 advice: "LIDT's operand is a limit and then a linear address; map the page that it names.")
         case .notPresent, .wrongType:
-            return Diagnosis(
-                .gateUnusable, "\(took), but \(which) \(gate.text) (\(idtLocation)).", advice: advice)
+            return Diagnosis(.gateUnusable, "\(took), but \(which) \(gate.text).", advice: advice)
         case .handler(let selector, let offset):
             return mode.isProtected && vector != nil ? handler(selector, offset, took) : nil
         }
     }
-
-    private var idtLocation: String { "IDT at \(special.idt.base.hex(8))" }
 
     private func handler(_ selector: UInt16, _ offset: UInt64, _ took: String) -> Diagnosis? {
         let descriptor = SegmentDescriptor(selector: selector, gdtr: special.gdt, memory: linear)
@@ -178,7 +176,7 @@ extension Evidence {
         guard task.selector & 0xFFFC != 0 else {
             return Diagnosis(
                 .noKernelStack,
-                "The guest took \(exceptionText) in user mode (CPL 3) without a task register: there is no TSS to "
+                "The guest took \(exceptionText) in user mode (CPL 3), without a task register: there is no TSS to "
                     + "take the kernel's stack from.",
                 advice: "build a TSS with the stack for CPL 0 and load it with LTR.")
         }

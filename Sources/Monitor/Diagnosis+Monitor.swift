@@ -14,11 +14,11 @@ extension Evidence {
                     .deliveryFailed, "Two exceptions came at \(place) at the same time, and KVM could not merge them.")
         case 3:
             // With Intel the first word is the vectoring information, whose low byte is the vector.
-            let vector = data.first.map { " (\(ExceptionName.of(UInt8(truncatingIfNeeded: $0))))" } ?? ""
+            let event = data.first.map { ExceptionName.of(UInt8(truncatingIfNeeded: $0)) } ?? "an event"
             return exception
                 ?? Diagnosis(
                     .deliveryFailed,
-                    "Delivering an event\(vector) at \(place) touched memory that is not there: the IDT, the GDT, the "
+                    "Delivering \(event) at \(place) touched memory that is not there: the IDT, the GDT, the "
                         + "TSS or the stack lies outside the guest's memory.")
         default:
             return Diagnosis(.unknown, "KVM gave up at \(place) (KVM_EXIT_INTERNAL_ERROR, suberror \(suberror)).")

@@ -73,15 +73,16 @@ extension Evidence {
         var vcpu = vcpu
         vcpu.special.controlRegister0 = written
         if isLong { vcpu.special.extendedFeatureEnable.insert(.lma) }
-        let later = Evidence(
+        var later = Evidence(
             reason: reason, vcpu: vcpu, memory: memory, host: host, exits: exits, console: console)
+        later.switchesPagingOn = true
         return later.tables
     }
 
     /// Paging is on and RIP cannot be fetched.
     var tables: Diagnosis? {
         let walk = walk(address)
-        let since = writtenCR0 == nil ? "" : ", right where it switches paging on"
+        let since = writtenCR0 != nil || switchesPagingOn ? ", right where it switches paging on" : ""
         switch walk.outcome {
         case .mapped: return permissions(walk)
         case .notCanonical: return nil

@@ -58,6 +58,8 @@ struct Evidence {
     let host: HostKVM
     let exits: [ExitRecord]
     let console: [String]
+    /// The registers are those that the instruction at RIP would leave, switching paging on.
+    var switchesPagingOn = false
 
     var special: SpecialRegisters { vcpu.special }
     var mode: ProcessorMode { vcpu.mode }
@@ -107,7 +109,7 @@ struct Evidence {
     }
 
     private var unknownShutdown: Diagnosis {
-        let what = instruction.map { " at \($0.name)" } ?? ""
+        let what = instruction.map { " (`\($0.name)`)" } ?? ""
         return Diagnosis(
             .unknown,
             "The guest shut down at \(place)\(what): an exception could not be delivered, nor the double fault that "

@@ -16,6 +16,13 @@ extension String {
     /// The text with spaces before it up to a width.
     func rightAligned(_ width: Int) -> String { String(repeating: " ", count: max(0, width - count)) + self }
 
+    /// The text without spaces at its end.
+    func withoutTrailingSpaces() -> String {
+        var text = self
+        while text.last == " " { text.removeLast() }
+        return text
+    }
+
     /// The words in lines of at most `width` columns; every line but the first begins with `indent` spaces.
     func wrapped(width: Int = 80, indent: Int = 0) -> [String] {
         var lines: [String] = []

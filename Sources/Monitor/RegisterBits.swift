@@ -3,6 +3,7 @@ public import KVM
 
 /// RFLAGS (Intel SDM volume 1, section 3.4.3).
 public struct FlagsRegister: OptionSet, Sendable, Hashable {
+    /// The register.
     public let rawValue: UInt64
     /// - Parameter rawValue: the register.
     public init(rawValue: UInt64) { self.rawValue = rawValue }

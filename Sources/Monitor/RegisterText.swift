@@ -43,6 +43,7 @@ struct RegisterText {
 
     private func attributes(_ segment: SegmentRegister) -> String {
         guard segment.unusable == 0 else { return "unusable" }
+        guard segment.present != 0 || segment.type != 0 else { return "not present" }
         let type = Int(segment.type & 15)
         var name: String
         if segment.s == 0 {
@@ -101,17 +102,11 @@ struct RegisterText {
     }
 
     private func bits(_ name: String, _ value: UInt64, _ names: String) -> [String] {
-        "\(name.padded(6)) \(value.digits(16))  \(names)".trimmed().wrappedKeepingFirst(indent: 25)
+        "\(name.padded(6)) \(value.digits(16))  \(names)".wrappedKeepingFirst(indent: 25)
     }
 }
 
 extension String {
-    fileprivate func trimmed() -> String {
-        var text = self
-        while text.last == " " { text.removeLast() }
-        return text
-    }
-
     /// Breaks at the last space before column 80, again and again; spaces within stay.
     fileprivate func wrappedKeepingFirst(indent: Int) -> [String] {
         var rest = self
