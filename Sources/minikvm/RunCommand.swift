@@ -66,6 +66,17 @@ struct RunCommand: ParsableCommand {
     @Flag(name: [.customShort("v"), .long], help: "Tell what is loaded where before the guest starts.")
     var verbose = false
 
+    @Option(
+        defaultAsFlag: "-",
+        help: ArgumentHelp("Write a line for each exit to standard error, or to a file.", valueName: "file"))
+    var trace: String?
+
+    @Option(help: ArgumentHelp("What the trace's lines are: text, json.", valueName: "format"))
+    var traceFormat: TraceFormat?
+
+    @Flag(help: "Count exits and the time they take, and show both at the end.")
+    var stats = false
+
     @Option(help: ArgumentHelp("The KVM device.", valueName: "path"))
     var kvm = "/dev/kvm"
 
@@ -77,7 +88,10 @@ struct RunCommand: ParsableCommand {
             throw Failure.usage(errors.map(\.description).joined(separator: "\nminikvm: "))
         }
         let session = try RunSession(
-            options: RunSession.Options(reboots: !noReboot, isVerbose: verbose))
+            options: RunSession.Options(reboots: !noReboot, isVerbose: verbose, showsStatistics: stats),
+            observation: Observation(
+                cpus: configuration.cpus, tracePath: trace, traceFormat: traceFormat ?? .text,
+                measuresTime: stats || trace != nil))
         throw ExitCode(try session.run(configuration))
     }
 
@@ -95,7 +109,10 @@ struct RunCommand: ParsableCommand {
                         + "--boot-sector"
                     : "run: \(given.joined(separator: " and ")) exclude each other; give one of them")
         }
-        try refuse([("--initrd", initrd != nil), ("--append", append != nil), ("--entry", entry != nil)], without: "--kernel", kernel != nil)
+        try refuse(
+            [("--initrd", initrd != nil), ("--append", append != nil), ("--entry", entry != nil)],
+            without: "--kernel", kernel != nil)
+        try refuse([("--trace-format", traceFormat != nil)], without: "--trace", trace != nil)
         try refuse([("--at", at != nil), ("--mode", mode != nil)], without: "--flat", flat != nil)
 
         if let name {
