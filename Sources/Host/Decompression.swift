@@ -82,10 +82,10 @@ public enum Decompression {
     ) throws(Failure) -> Progress {
         guard !input.isEmpty else { throw .truncated(format) }
         switch format {
-        case .gzip: try decompressGzip(input, into: output)
-        case .xz, .lzma: try decompressLZMA(format, input, into: output)
-        case .lz4Legacy: try decompressLZ4Legacy(input, into: output)
-        case .zstd: try decompressZstd(input, into: output)
+        case .gzip: return try decompressGzip(input, into: output)
+        case .xz, .lzma: return try decompressLZMA(format, input, into: output)
+        case .lz4Legacy: return try decompressLZ4Legacy(input, into: output)
+        case .zstd: return try decompressZstd(input, into: output)
         }
     }
 }
