@@ -35,7 +35,7 @@ public struct Doctor: Sendable {
         ]
         findings += capabilities(system)
         findings += TinyGuest.modes.map { Self.mode($0.name, $0.run(), host: host) }
-        findings.append(Self.mode("a second CPU (INIT/SIPI)", TinyGuest.startOtherVCPU(), host: host))
+        findings.append(Self.mode("second CPU (INIT, SIPI)", TinyGuest.startOtherVCPU(), host: host))
         if measures { findings += speeds }
         return DoctorReport(findings: findings)
     }

@@ -53,8 +53,11 @@ struct TinyMachine: ~Copyable {
         self.memory = memory
     }
 
-    borrowing func makeVCPU(_ identifier: UInt32) throws(KVMError) -> VirtualCPU {
-        try machine.makeVCPU(identifier: identifier)
+    /// A vCPU with all of the processor's features, as without them long mode cannot be switched on.
+    borrowing func makeVCPU(_ identifier: UInt32, _ system: borrowing KVMSystem) throws(KVMError) -> VirtualCPU {
+        let vcpu = try machine.makeVCPU(identifier: identifier)
+        try vcpu.setCPUID(try system.supportedCPUID())
+        return vcpu
     }
 }
 
@@ -68,10 +71,21 @@ private final class Box<Value: Sendable>: Sendable {
     }
 }
 
-/// A machine that the threads of two vCPUs share. Its memory is the guest's: no thread here touches it.
-private final class SharedMachine: @unchecked Sendable {
+/// A machine with two vCPUs, each for one thread. Its memory is the guest's: no thread here touches it.
+///
+/// Both vCPUs are there before either runs, as an INIT to one that is not there is lost.
+private final class PairMachine: @unchecked Sendable {
     let machine: TinyMachine
-    init(_ machine: consuming TinyMachine) { self.machine = machine }
+    let boot: VirtualCPU
+    let application: VirtualCPU
+
+    init(_ guest: TinyGuest) throws(KVMError) {
+        let system = try KVMSystem()
+        machine = try TinyMachine(system, guest, withInterruptChips: true)
+        boot = try machine.makeVCPU(0, system)
+        application = try machine.makeVCPU(1, system)
+        try guest.prepare(boot)
+    }
 }
 
 /// What a vCPU of a ``TinyGuest`` left KVM_RUN with.
@@ -109,8 +123,9 @@ extension TinyGuest {
             [
                 { control in
                     do throws(KVMError) {
-                        let machine = try TinyMachine(try KVMSystem(), self)
-                        let vcpu = try machine.makeVCPU(0)
+                        let system = try KVMSystem()
+                        let machine = try TinyMachine(system, self)
+                        let vcpu = try machine.makeVCPU(0, system)
                         try prepare(vcpu)
                         control.watch(vcpu.exitRequest)
                         defer { control.watch(nil) }
@@ -180,41 +195,39 @@ extension TinyGuest {
     /// Runs ``startsOther`` on one vCPU while another waits for its INIT and SIPI.
     static func startOtherVCPU(milliseconds: Int32 = 1000) -> Trial {
         let guest = startsOther
-        let shared: SharedMachine
+        let pair: PairMachine
         do throws(KVMError) {
-            shared = SharedMachine(try TinyMachine(try KVMSystem(), guest, withInterruptChips: true))
+            pair = try PairMachine(guest)
         } catch {
             return .refused(error)
         }
         let result = Box(Trial.timedOut)
         let boot: @Sendable (BoundedThread.Control) -> Void = { control in
+            control.watch(pair.boot.exitRequest)
+            defer { control.watch(nil) }
             do throws(KVMError) {
-                let vcpu = try shared.machine.makeVCPU(0)
-                try guest.prepare(vcpu)
-                control.watch(vcpu.exitRequest)
-                defer { control.watch(nil) }
-                result.value = guest.judge(try vcpu.runToAnswer(control))
+                result.value = guest.judge(try pair.boot.runToAnswer(control))
             } catch {
                 result.value = .refused(error)
             }
         }
         let application: @Sendable (BoundedThread.Control) -> Void = { control in
-            // Whatever goes wrong here shows on the other vCPU, which waits for this one.
-            guard let vcpu = try? shared.machine.makeVCPU(1) else { return }
-            control.watch(vcpu.exitRequest)
+            control.watch(pair.application.exitRequest)
             defer { control.watch(nil) }
+            // Whatever goes wrong here shows on the other vCPU, which waits for this one.
             while !control.isOver {
-                guard case .interrupted? = try? vcpu.run() else { return }
+                guard case .interrupted? = try? pair.application.run() else { return }
             }
         }
         BoundedThread.run(milliseconds: milliseconds, until: 0, [boot, application])
         return result.value
     }
 
-    /// The monotonic clock in nanoseconds.
+    /// The time that this thread has had a processor for, in nanoseconds: the guest's as well, and not that of
+    /// others on a busy host.
     private static var now: UInt64 {
         var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
         return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
     }
 }
