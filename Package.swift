@@ -39,8 +39,18 @@ let package = Package(
         .target(name: "Firmware", dependencies: ["GuestMemory"], swiftSettings: hostFree),
         .target(name: "Boot", dependencies: ["GuestMemory", "Firmware"], swiftSettings: hostFree),
 
+        // Decompression by the system's libraries: docs/adr/0002-libraries.md.
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "CLZMA", pkgConfig: "liblzma", providers: [.apt(["liblzma-dev"])]),
+        .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
+        .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+
         // The host, the board, and what looks inside it.
-        .target(name: "Host", dependencies: ["GuestMemory"], swiftSettings: everywhere),
+        .target(name: "CHost"),
+        .target(
+            name: "Host",
+            dependencies: ["CHost", "GuestMemory", "Devices", "CZlib", "CLZMA", "CLZ4", "CZstd"],
+            swiftSettings: everywhere),
         .target(
             name: "Machine",
             dependencies: ["KVM", "GuestMemory", "Devices", "Firmware", "Boot", "Host"],
@@ -61,7 +71,9 @@ let package = Package(
         .testTarget(name: "DevicesTests", dependencies: ["Devices"], swiftSettings: everywhere),
         .testTarget(
             name: "FirmwareTests", dependencies: ["Firmware", "GuestMemory"], swiftSettings: everywhere),
-        .testTarget(name: "BootTests", dependencies: ["Boot", "GuestMemory"], swiftSettings: everywhere),
+        .testTarget(name: "BootTests", dependencies: ["Boot", "Firmware", "GuestMemory"], swiftSettings: everywhere),
+        .testTarget(
+            name: "HostTests", dependencies: ["Host", "CHost", "Devices", "GuestMemory"], swiftSettings: everywhere),
         .testTarget(name: "KVMTests", dependencies: ["KVM"], swiftSettings: everywhere),
         .testTarget(name: "MachineTests", dependencies: ["Machine", "GuestImages"], swiftSettings: everywhere),
         .testTarget(name: "MonitorTests", dependencies: ["Monitor", "Machine"], swiftSettings: everywhere),

@@ -38,8 +38,10 @@ public struct CPUIDEntry: Equatable, Sendable {
 final class CPUIDTable {
     let pointer: UnsafeMutableRawPointer
     private let header: UnsafeMutablePointer<kvm_cpuid2>
+    private let room: Int
 
     init(room: Int) {
+        self.room = room
         let bytes = MemoryLayout<kvm_cpuid2>.size + room * MemoryLayout<kvm_cpuid_entry2>.size
         pointer = .allocate(byteCount: bytes, alignment: 8)
         pointer.initializeMemory(as: UInt8.self, repeating: 0, count: bytes)
@@ -67,7 +69,7 @@ final class CPUIDTable {
     }
 
     var entries: [CPUIDEntry] {
-        (0..<Int(header.pointee.nent)).map { slot in
+        (0..<min(Int(header.pointee.nent), room)).map { slot in
             let raw = ckvm_cpuid_entries(header)[slot]
             let hasIndex = raw.flags & UInt32(KVM_CPUID_FLAG_SIGNIFCANT_INDEX) != 0
             return CPUIDEntry(

@@ -10,6 +10,7 @@ public enum Capability: Int32, CaseIterable, Sendable {
     case memorySlots = 10
     case mpState = 14
     case coalescedMMIO = 15
+    case syncMMU = 16
     case userNMI = 22
     case setGuestDebug = 23
     case reinjectControl = 24
@@ -42,6 +43,7 @@ public enum Capability: Int32, CaseIterable, Sendable {
     case disableQuirks = 116
     case systemManagementMode = 117
     case splitIRQChip = 121
+    case ioeventfdAnyLength = 122
     case maximumVCPUID = 128
     case x2APICAPI = 129
     case immediateExit = 136
@@ -60,9 +62,11 @@ public enum Capability: Int32, CaseIterable, Sendable {
     case busLockExit = 193
     case setGuestDebug2 = 195
     case sregs2 = 200
+    case exitHypercall = 201
     case exitOnEmulationFailure = 204
     case xsave2 = 208
     case vmTSCControl = 214
+    case systemEventData = 215
     case tripleFaultEvent = 218
     case notifyVMExit = 219
     case memoryFaultInformation = 232
@@ -81,6 +85,7 @@ public enum Capability: Int32, CaseIterable, Sendable {
         case .memorySlots: "KVM_CAP_NR_MEMSLOTS"
         case .mpState: "KVM_CAP_MP_STATE"
         case .coalescedMMIO: "KVM_CAP_COALESCED_MMIO"
+        case .syncMMU: "KVM_CAP_SYNC_MMU"
         case .userNMI: "KVM_CAP_USER_NMI"
         case .setGuestDebug: "KVM_CAP_SET_GUEST_DEBUG"
         case .reinjectControl: "KVM_CAP_REINJECT_CONTROL"
@@ -113,6 +118,7 @@ public enum Capability: Int32, CaseIterable, Sendable {
         case .disableQuirks: "KVM_CAP_DISABLE_QUIRKS"
         case .systemManagementMode: "KVM_CAP_X86_SMM"
         case .splitIRQChip: "KVM_CAP_SPLIT_IRQCHIP"
+        case .ioeventfdAnyLength: "KVM_CAP_IOEVENTFD_ANY_LENGTH"
         case .maximumVCPUID: "KVM_CAP_MAX_VCPU_ID"
         case .x2APICAPI: "KVM_CAP_X2APIC_API"
         case .immediateExit: "KVM_CAP_IMMEDIATE_EXIT"
@@ -131,9 +137,11 @@ public enum Capability: Int32, CaseIterable, Sendable {
         case .busLockExit: "KVM_CAP_X86_BUS_LOCK_EXIT"
         case .setGuestDebug2: "KVM_CAP_SET_GUEST_DEBUG2"
         case .sregs2: "KVM_CAP_SREGS2"
+        case .exitHypercall: "KVM_CAP_EXIT_HYPERCALL"
         case .exitOnEmulationFailure: "KVM_CAP_EXIT_ON_EMULATION_FAILURE"
         case .xsave2: "KVM_CAP_XSAVE2"
         case .vmTSCControl: "KVM_CAP_VM_TSC_CONTROL"
+        case .systemEventData: "KVM_CAP_SYSTEM_EVENT_DATA"
         case .tripleFaultEvent: "KVM_CAP_X86_TRIPLE_FAULT_EVENT"
         case .notifyVMExit: "KVM_CAP_X86_NOTIFY_VMEXIT"
         case .memoryFaultInformation: "KVM_CAP_MEMORY_FAULT_INFO"

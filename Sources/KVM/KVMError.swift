@@ -38,18 +38,21 @@ struct Request {
     }
 
     /// The error for a negative result of this request.
-    func error(_ result: Int32, hint: String = "") -> KVMError {
-        KVMError(operation: name.description, errno: -result, hint: hint.isEmpty ? usualCause(-result) : hint)
+    /// - Parameter hint: what the request usually refuses; not told where the errno has a cause of its own.
+    func error(_ result: Int32, hint: @autoclosure () -> String = "") -> KVMError {
+        KVMError(operation: name.description, errno: -result, hint: generalCause(-result) ?? hint())
     }
 
-    private func usualCause(_ errno: Int32) -> String {
+    /// What an errno means whichever request answers it.
+    private func generalCause(_ errno: Int32) -> String? {
         switch errno {
         case EINTR: "a signal arrived; the call may be repeated"
         case ENOMEM: "the kernel is out of memory, or the limit on locked memory or mappings is reached"
         case EMFILE, ENFILE: "too many open files; raise `ulimit -n`"
         case ENOTTY: "this kernel's KVM does not know the request"
-        case EBUSY: "it is in use, possibly by another virtual machine monitor that keeps the CPU's extensions"
-        default: ""
+        case EBADF: "a file descriptor given is not open"
+        case EIO: "the machine belongs to another process, or KVM has given it up after a bug of its own"
+        default: nil
         }
     }
 }
@@ -68,44 +71,48 @@ struct Descriptor: ~Copyable {
 
     /// Calls a request that takes an integer.
     @discardableResult
-    borrowing func call(_ request: Request, _ argument: UInt = 0, hint: String = "") throws(KVMError) -> Int32 {
+    borrowing func call(
+        _ request: Request, _ argument: UInt = 0, hint: @autoclosure () -> String = ""
+    ) throws(KVMError) -> Int32 {
         let result = ckvm_call(number, request.number, argument)
-        guard result >= 0 else { throw request.error(result, hint: hint) }
+        guard result >= 0 else { throw request.error(result, hint: hint()) }
         return result
     }
 
     /// Calls a request that reads or fills in a structure.
     @discardableResult
     borrowing func call<Argument>(
-        _ request: Request, with argument: inout Argument, hint: String = ""
+        _ request: Request, with argument: inout Argument, hint: @autoclosure () -> String = ""
     ) throws(KVMError) -> Int32 {
         let result = withUnsafeMutablePointer(to: &argument) { ckvm_call_with(number, request.number, $0) }
-        guard result >= 0 else { throw request.error(result, hint: hint) }
+        guard result >= 0 else { throw request.error(result, hint: hint()) }
         return result
     }
 
     /// Calls a request whose structure lies in memory of the caller's.
     @discardableResult
     borrowing func call(
-        _ request: Request, at argument: UnsafeMutableRawPointer, hint: String = ""
+        _ request: Request, at argument: UnsafeMutableRawPointer, hint: @autoclosure () -> String = ""
     ) throws(KVMError) -> Int32 {
         let result = ckvm_call_with(number, request.number, argument)
-        guard result >= 0 else { throw request.error(result, hint: hint) }
+        guard result >= 0 else { throw request.error(result, hint: hint()) }
         return result
     }
 
     /// Calls a request that only fills in a structure of plain numbers, and returns it.
-    borrowing func get<Value>(_ request: Request, _ empty: Value) throws(KVMError) -> Value {
+    borrowing func get<Value>(
+        _ request: Request, _ empty: Value, hint: @autoclosure () -> String = ""
+    ) throws(KVMError) -> Value {
         var value = empty
-        try call(request, with: &value)
+        try call(request, with: &value, hint: hint())
         return value
     }
 
     /// Calls a request that only reads a structure.
     borrowing func set<Value>(
-        _ request: Request, _ value: Value, hint: String = ""
+        _ request: Request, _ value: Value, hint: @autoclosure () -> String = ""
     ) throws(KVMError) {
         var copy = value
-        try call(request, with: &copy, hint: hint)
+        try call(request, with: &copy, hint: hint())
     }
 }

@@ -1,4 +1,5 @@
-public import CKVM
+// The register structures are C's: whoever imports KVM sees their fields.
+@_exported public import CKVM
 
 /// RAX to R15, RIP and RFLAGS (`struct kvm_regs`).
 public typealias GeneralRegisters = kvm_regs

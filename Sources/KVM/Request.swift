@@ -34,6 +34,7 @@ extension Request {
     static let enableCapability = Request(CKVM_ENABLE_CAP, "KVM_ENABLE_CAP")
     static let setMSRFilter = Request(CKVM_X86_SET_MSR_FILTER, "KVM_X86_SET_MSR_FILTER")
     static let reinjectControl = Request(CKVM_REINJECT_CONTROL, "KVM_REINJECT_CONTROL")
+    static let resetDirtyRings = Request(CKVM_RESET_DIRTY_RINGS, "KVM_RESET_DIRTY_RINGS")
     static let run = Request(CKVM_RUN, "KVM_RUN")
     static let getRegisters = Request(CKVM_GET_REGS, "KVM_GET_REGS")
     static let setRegisters = Request(CKVM_SET_REGS, "KVM_SET_REGS")

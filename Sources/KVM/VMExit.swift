@@ -12,8 +12,9 @@ public struct PortAccess {
     /// Valid until the next `run`.
     public let data: UnsafeMutableRawPointer
 
-    /// The item at a position, zero-extended.
+    /// The item at a position below `count`, zero-extended.
     public func item(_ position: Int) -> UInt32 {
+        precondition(position >= 0 && position < count)
         let place = data + position * width
         return switch width {
         case 1: UInt32(place.load(as: UInt8.self))
@@ -22,8 +23,9 @@ public struct PortAccess {
         }
     }
 
-    /// Answers the item at a position of a read.
+    /// Answers the item at a position below `count` of a read.
     public func answer(_ position: Int, _ value: UInt32) {
+        precondition(position >= 0 && position < count)
         let place = data + position * width
         switch width {
         case 1: place.storeBytes(of: UInt8(truncatingIfNeeded: value), as: UInt8.self)
@@ -121,6 +123,7 @@ public enum SystemEvent: Equatable, Sendable {
     case wakeUp
     case suspend
     case securityTermination
+    case trustDomainFatal
     case unknown(UInt32)
 }
 

@@ -109,6 +109,7 @@ extension VirtualCPU {
         case KVM_SYSTEM_EVENT_WAKEUP: .wakeUp
         case KVM_SYSTEM_EVENT_SUSPEND: .suspend
         case KVM_SYSTEM_EVENT_SEV_TERM: .securityTermination
+        case KVM_SYSTEM_EVENT_TDX_FATAL: .trustDomainFatal
         default: .unknown(shared.pointee.system_event.type)
         }
     }

@@ -28,56 +28,69 @@ public enum EventAddress: Equatable, Sendable {
 }
 
 extension VirtualMachine {
-    /// KVM_CREATE_IRQCHIP: two 8259A PICs, an I/O APIC and a local APIC in each vCPU, all in the kernel.
+    /// KVM_CREATE_IRQCHIP (section 4.24): two 8259A PICs, an I/O APIC and a local APIC in each vCPU, all in the kernel;
+    /// before any vCPU. GSI 0 to 15 go to both the PICs and the I/O APIC, 16 to 23 to the I/O APIC.
     public borrowing func createInterruptChips() throws(KVMError) {
-        try descriptor.call(.createIRQChip)
+        try descriptor.call(.createIRQChip, hint: "they are there already, or a vCPU is")
     }
 
-    /// KVM_CAP_SPLIT_IRQCHIP: local APICs in the kernel, the other chips in the monitor.
+    /// KVM_CAP_SPLIT_IRQCHIP (section 7.5): local APICs in the kernel, the other chips in the monitor; before any
+    /// vCPU.
     /// - Parameter pins: how many GSI routes are kept for the monitor's I/O APIC.
     public borrowing func createLocalAPICsOnly(pins: UInt64) throws(KVMError) {
         try enable(.splitIRQChip, pins)
     }
 
-    /// KVM_CREATE_PIT2: an 8254 in the kernel, at ports 0x40 to 0x43.
+    /// KVM_CREATE_PIT2 (section 4.71): an 8254 in the kernel, at ports 0x40 to 0x43; after ``createInterruptChips()``.
     /// - Parameter speakerDummy: also a port 0x61 that only knows channel 2's gate and output.
     public borrowing func createPIT(speakerDummy: Bool) throws(KVMError) {
         var configuration = kvm_pit_config()
         configuration.flags = speakerDummy ? UInt32(KVM_PIT_SPEAKER_DUMMY) : 0
-        try descriptor.set(.createPIT2, configuration)
+        try descriptor.set(.createPIT2, configuration, hint: "it is there already, or the interrupt chips are not")
     }
 
-    /// KVM_GET_PIT2: the state of the three channels.
+    /// KVM_GET_PIT2 (section 4.72): the state of the three channels.
     public borrowing func pitState() throws(KVMError) -> PITState {
-        try descriptor.get(.getPIT2, kvm_pit_state2())
+        try descriptor.get(.getPIT2, kvm_pit_state2(), hint: Self.noPIT)
     }
 
-    /// KVM_SET_PIT2.
+    /// KVM_SET_PIT2 (section 4.73).
     public borrowing func setPITState(_ state: PITState) throws(KVMError) {
-        try descriptor.set(.setPIT2, state)
+        try descriptor.set(.setPIT2, state, hint: Self.noPIT)
     }
 
-    /// KVM_IRQ_LINE: sets the level of a global system interrupt.
+    /// KVM_REINJECT_CONTROL (section 4.99): whether the PIT repeats the ticks that the guest had no time for, which it
+    /// does at first.
+    public borrowing func setPITReinjection(_ wanted: Bool) throws(KVMError) {
+        var control = kvm_reinject_control()
+        control.pit_reinject = wanted ? 1 : 0
+        try descriptor.set(.reinjectControl, control, hint: Self.noPIT)
+    }
+
+    private static var noPIT: String { "the machine has no PIT in the kernel" }
+    private static var noChips: String { "the machine has no interrupt chip in the kernel" }
+
+    /// KVM_IRQ_LINE (section 4.25): sets the level of a global system interrupt.
     public borrowing func setInterruptLine(gsi: UInt32, active: Bool) throws(KVMError) {
         var level = kvm_irq_level()
         level.irq = gsi
         level.level = active ? 1 : 0
-        try descriptor.set(.irqLine, level)
+        try descriptor.set(.irqLine, level, hint: Self.noChips)
     }
 
-    /// KVM_GET_IRQCHIP: a chip's registers, as the kernel's 512-byte union.
+    /// KVM_GET_IRQCHIP (section 4.26): a chip's registers, as the kernel's 512-byte union.
     public borrowing func interruptChipState(_ chip: InterruptChip) throws(KVMError) -> InterruptChipState {
         var state = kvm_irqchip()
         state.chip_id = chip.rawValue
-        return try descriptor.get(.getIRQChip, state)
+        return try descriptor.get(.getIRQChip, state, hint: Self.noChips)
     }
 
-    /// KVM_SET_IRQCHIP.
+    /// KVM_SET_IRQCHIP (section 4.27).
     public borrowing func setInterruptChipState(_ state: InterruptChipState) throws(KVMError) {
-        try descriptor.set(.setIRQChip, state)
+        try descriptor.set(.setIRQChip, state, hint: Self.noChips)
     }
 
-    /// KVM_SET_GSI_ROUTING: replaces the whole table.
+    /// KVM_SET_GSI_ROUTING (section 4.52): replaces the whole table. `check(.irqRouting)` answers the most routes.
     public borrowing func setInterruptRoutes(_ routes: [InterruptRoute]) throws(KVMError) {
         let bytes = MemoryLayout<kvm_irq_routing>.size + routes.count * MemoryLayout<kvm_irq_routing_entry>.size
         let pointer = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 8)
@@ -92,10 +105,12 @@ extension VirtualMachine {
                 case .message(let gsi, let address, let data): ckvm_route_to_msi(gsi, address, data)
                 }
         }
-        try descriptor.call(.setGSIRouting, at: pointer)
+        try descriptor.call(
+            .setGSIRouting, at: pointer,
+            hint: "no interrupt chip, a GSI or pin that is not there, or one GSI to a message and elsewhere")
     }
 
-    /// KVM_SIGNAL_MSI: delivers a message-signalled interrupt now.
+    /// KVM_SIGNAL_MSI (section 4.71): delivers a message-signalled interrupt now.
     /// - Returns: whether a CPU took it (false: it was masked or blocked).
     @discardableResult
     public borrowing func signalMessage(address: UInt64, data: UInt32) throws(KVMError) -> Bool {
@@ -103,14 +118,15 @@ extension VirtualMachine {
         message.address_lo = UInt32(truncatingIfNeeded: address)
         message.address_hi = UInt32(truncatingIfNeeded: address >> 32)
         message.data = data
-        return try descriptor.call(.signalMSI, with: &message) > 0
+        return try descriptor.call(.signalMSI, with: &message, hint: Self.noChips) > 0
     }
 
-    /// KVM_IRQFD: a write to the eventfd pulses the interrupt, without the monitor's thread.
+    /// KVM_IRQFD (section 4.75): a write to the eventfd pulses the interrupt, without the monitor's thread.
     /// - Parameters:
     ///   - eventDescriptor: an eventfd that stays open while it is connected.
     ///   - gsi: the global system interrupt.
-    ///   - resampleDescriptor: for level-triggered interrupts, an eventfd that the kernel writes at the guest's EOI.
+    ///   - resampleDescriptor: for level-triggered interrupts (KVM_CAP_IRQFD_RESAMPLE): the line stays active until
+    ///     the guest's EOI, and the kernel then writes this eventfd.
     public borrowing func connectInterrupt(
         eventDescriptor: Int32, gsi: UInt32, resampleDescriptor: Int32? = nil
     ) throws(KVMError) {
@@ -121,10 +137,11 @@ extension VirtualMachine {
             request.flags = UInt32(KVM_IRQFD_FLAG_RESAMPLE)
             request.resamplefd = UInt32(bitPattern: resampleDescriptor)
         }
-        try descriptor.set(.irqFD, request)
+        try descriptor.set(
+            .irqFD, request, hint: "not an eventfd, one that has a GSI already, or no interrupt chip for GSI \(gsi)")
     }
 
-    /// KVM_IRQFD with KVM_IRQFD_FLAG_DEASSIGN.
+    /// KVM_IRQFD with KVM_IRQFD_FLAG_DEASSIGN (section 4.75). One that is not connected is no error.
     public borrowing func disconnectInterrupt(eventDescriptor: Int32, gsi: UInt32) throws(KVMError) {
         var request = kvm_irqfd()
         request.fd = UInt32(bitPattern: eventDescriptor)
@@ -133,19 +150,25 @@ extension VirtualMachine {
         try descriptor.set(.irqFD, request)
     }
 
-    /// KVM_IOEVENTFD: a guest's write to the address wakes the eventfd instead of leaving KVM_RUN.
-    /// - Parameter match: only writes of this value; nil for any.
+    /// KVM_IOEVENTFD (section 4.59): a guest's write to the address wakes the eventfd instead of leaving KVM_RUN.
+    /// - Parameters:
+    ///   - eventDescriptor: an eventfd.
+    ///   - address: where the guest writes.
+    ///   - match: only writes of this value; nil for any. Not with width 0.
     public borrowing func connectEvent(
         eventDescriptor: Int32, to address: EventAddress, match: UInt64? = nil
     ) throws(KVMError) {
-        try descriptor.set(.ioEventFD, event(eventDescriptor, address, match, deassign: false))
+        try descriptor.set(
+            .ioEventFD, event(eventDescriptor, address, match, deassign: false),
+            hint: "taken already (EEXIST), or not an eventfd, or a width other than 1, 2, 4, 8 or, without a match, 0")
     }
 
-    /// KVM_IOEVENTFD with KVM_IOEVENTFD_FLAG_DEASSIGN.
+    /// KVM_IOEVENTFD with KVM_IOEVENTFD_FLAG_DEASSIGN (section 4.59), all arguments as connected.
     public borrowing func disconnectEvent(
         eventDescriptor: Int32, from address: EventAddress, match: UInt64? = nil
     ) throws(KVMError) {
-        try descriptor.set(.ioEventFD, event(eventDescriptor, address, match, deassign: true))
+        try descriptor.set(
+            .ioEventFD, event(eventDescriptor, address, match, deassign: true), hint: "it is not connected like this")
     }
 
     private borrowing func event(

@@ -14,12 +14,12 @@ public struct VirtualMachine: ~Copyable, Sendable {
         self.vcpuMappingSize = vcpuMappingSize
     }
 
-    /// KVM_CHECK_EXTENSION on the machine, whose answer may differ from the system's.
+    /// KVM_CHECK_EXTENSION on the machine (section 4.4), whose answer may differ from the system's.
     public borrowing func check(_ capability: Capability) -> Int {
         Int(max(0, ckvm_call(descriptor.number, Request.checkExtension.number, UInt(capability.rawValue))))
     }
 
-    /// KVM_ENABLE_CAP.
+    /// KVM_ENABLE_CAP (section 4.37; the capabilities are in sections 6 to 8).
     /// - Parameters:
     ///   - capability: what to switch on.
     ///   - argument: the first of the four arguments, whose meaning the capability defines.
@@ -27,18 +27,29 @@ public struct VirtualMachine: ~Copyable, Sendable {
         var request = kvm_enable_cap()
         request.cap = UInt32(capability.rawValue)
         request.args.0 = argument
-        try descriptor.set(.enableCapability, request, hint: "\(capability.kernelName) is not to be had here")
+        try descriptor.set(.enableCapability, request, hint: Self.enableHint(capability, check(capability)))
     }
 
-    /// KVM_CREATE_VCPU.
+    /// KVM_CREATE_VCPU (section 4.7).
     /// - Parameter identifier: the vCPU's number, which becomes its local APIC id.
     public borrowing func makeVCPU(identifier: UInt32) throws(KVMError) -> VirtualCPU {
-        let number = try descriptor.call(.createVCPU, UInt(identifier))
-        return try VirtualCPU(Descriptor(owning: number), identifier: identifier, mappingSize: vcpuMappingSize)
+        let number = try descriptor.call(
+            .createVCPU, UInt(identifier),
+            hint: "vCPU number \(identifier) is taken, or not below KVM_CAP_MAX_VCPU_ID \(check(.maximumVCPUID)), or "
+                + "the machine has KVM_CAP_MAX_VCPUS \(check(.maximumVCPUs)) already")
+        return try VirtualCPU(
+            Descriptor(owning: number), identifier: identifier, mappingSize: vcpuMappingSize,
+            xsaveSize: check(.xsave2))
     }
 
-    /// KVM_SET_BOOT_CPU_ID: which vCPU is the bootstrap processor; before any vCPU is made.
+    /// KVM_SET_BOOT_CPU_ID (section 4.41): which vCPU is the bootstrap processor; before any vCPU is made.
     public borrowing func setBootCPU(identifier: UInt32) throws(KVMError) {
-        try descriptor.call(.setBootCPUID, UInt(identifier))
+        try descriptor.call(.setBootCPUID, UInt(identifier), hint: "it must be set before the first vCPU is made")
+    }
+
+    private static func enableHint(_ capability: Capability, _ answer: Int) -> String {
+        answer > 0
+            ? "\(capability.kernelName) is there, but does not take this argument, or not after the first vCPU"
+            : "\(capability.kernelName) is not to be had here"
     }
 }

@@ -40,7 +40,7 @@ extension CrashReport {
         switch vcpu.state {
         case .uninitialized, .initReceived: ", waits for its SIPI"
         case .halted: ", halted"
-        case .runnable, .sipiReceived, nil: ""
+        default: ""
         }
     }
 

@@ -1,1 +1,76 @@
-@main struct MiniKVM { static func main() {} }
+internal import ArgumentParser
+internal import Glibc
+internal import Host
+
+/// The command line of the virtual machine monitor: one file a subcommand.
+@main struct MiniKVM: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "minikvm",
+        abstract: "Runs virtual machines on Linux/KVM, and shows what happens inside.",
+        discussion: """
+            A first guest, a boot of Linux, and a look at this host:
+              minikvm run hello
+              minikvm run --kernel bzImage --initrd initrd.gz --append console=ttyS0
+              minikvm doctor
+
+            Exit status: the guest's own where it gives one; 0 when it halts, switches
+            off or is stopped by Ctrl-A x; 1 when it or the monitor fails; 2 when the
+            command line is wrong.
+            """,
+        version: "minikvm 0.1.0",
+        subcommands: [RunCommand.self, GuestsCommand.self])
+
+    /// Parses and runs. Every error is one line on standard error: 2 for a wrong command line, 1 for a failure.
+    static func main() {
+        Terminal.secureStandardDescriptors()
+        do {
+            var command = try parseAsRoot()
+            try command.run()
+        } catch {
+            end(error)
+        }
+    }
+
+    private static func end(_ error: any Error) -> Never {
+        if let code = error as? ExitCode { Glibc.exit(code.rawValue) }
+        if let failure = error as? Failure {
+            printError(failure.text)
+            Glibc.exit(failure.status)
+        }
+        // What the parser throws: help and version come with status 0.
+        let code = exitCode(for: error)
+        if code == .success {
+            print(fullMessage(for: error))
+            Glibc.exit(0)
+        }
+        let firstLine = message(for: error).split(separator: "\n").first ?? "the command line is wrong"
+        printError("\(firstLine); see `\(commandPath) --help`")
+        Glibc.exit(2)
+    }
+
+    /// The subcommand that was meant, for the hint to its help.
+    private static var commandPath: String {
+        let names = configuration.subcommands.compactMap { $0.configuration.commandName }
+        guard CommandLine.arguments.count > 1, names.contains(CommandLine.arguments[1]) else { return "minikvm" }
+        return "minikvm \(CommandLine.arguments[1])"
+    }
+}
+
+/// A failure with its one line and its exit status.
+struct Failure: Error {
+    /// The line, without the program's name.
+    let text: String
+    /// 1 for a failure, 2 for wrong usage.
+    let status: Int32
+
+    /// Something failed.
+    static func failed(_ text: String) -> Failure { Failure(text: text, status: 1) }
+    /// Something was asked for that cannot be.
+    static func usage(_ text: String) -> Failure { Failure(text: text, status: 2) }
+}
+
+/// Writes a line to standard error, behind the program's name.
+func printError(_ text: String) {
+    var line = Array("minikvm: \(text)\n".utf8)
+    _ = write(STDERR_FILENO, &line, line.count)
+}

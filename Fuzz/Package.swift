@@ -1,0 +1,34 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// The fuzzers: one executable each, from the folder of the same name in Targets/, with the modules it is for.
+/// scripts/fuzz runs every folder there is.
+let fuzzers: [(name: String, modules: [String])] = [
+    ("FuzzUART", ["Devices"]),
+    ("FuzzDevices", ["Devices"]),
+]
+
+let everywhere: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .treatAllWarnings(as: .error),
+    .strictMemorySafety(),
+]
+
+let package = Package(
+    name: "mini-kvm-fuzz",
+    // The name, so that it does not matter what the folder of a clone is called.
+    dependencies: [.package(name: "mini-kvm", path: "..")],
+    targets: [
+        .target(name: "FuzzInput", path: "FuzzInput", swiftSettings: everywhere)
+    ]
+        + fuzzers.map { fuzzer in
+            .executableTarget(
+                name: fuzzer.name,
+                dependencies: ["FuzzInput"] + fuzzer.modules.map { .product(name: $0, package: "mini-kvm") },
+                path: "Targets/\(fuzzer.name)",
+                // libFuzzer brings the main function.
+                swiftSettings: everywhere + [.unsafeFlags(["-parse-as-library"])])
+        }
+)

@@ -1,0 +1,45 @@
+# The front door. Each target is one script; `make` alone tells what there is.
+.PHONY: help run test bench box format fuzz clean
+
+SHELL := /bin/bash
+FUZZ_SECONDS ?= 600
+
+help:
+	@echo 'mini-kvm: virtualization you can read, in Swift'
+	@echo
+	@echo '  make run      boot Debian Linux in minikvm and get its shell;'
+	@echo "                without a terminal, run stdin as a script: echo 'uname -a' | make run"
+	@echo '  make test     all tests on all beds; the last line is "N passed, N failed"'
+	@echo '  make bench    measure, against other monitors too (minutes)'
+	@echo '  make box      a shell on an emulated machine with a complete KVM;'
+	@echo "                or a command: make box COMMAND='ls -l /dev/kvm'"
+	@echo '  make format   bring all Swift code into the project'"'"'s format'
+	@echo '  make fuzz     fuzz the parsers and devices for FUZZ_SECONDS (600) each'
+	@echo '  make clean    remove what was built (downloads stay in ~/.cache/mini-kvm)'
+	@echo
+	@echo 'make reports every failure as status 2; the scripts behind it keep the real one'
+	@echo '(scripts/run, scripts/test, scripts/box, each with --help).'
+
+run:
+	@scripts/run
+
+test:
+	@scripts/setup test </dev/null
+	@scripts/test
+
+bench:
+	@scripts/setup run </dev/null
+	@Benchmarks/run
+
+box:
+	@scripts/box -- $(if $(COMMAND),bash -c '$(subst ','\'',$(COMMAND))',bash)
+
+format:
+	@swift format --in-place --parallel --recursive --configuration .swift-format Package.swift Sources Tests
+
+fuzz:
+	@scripts/setup run </dev/null
+	@MINIKVM_FUZZ_SECONDS=$(FUZZ_SECONDS) swift test --filter '[Ff]uzz'
+
+clean:
+	@rm -rf .build

@@ -1,1 +1,0 @@
-// What is loaded, and in what state the first vCPU enters it.

@@ -1,0 +1,57 @@
+// What of the Linux C interface Swift's Glibc module leaves out: whole headers, macros with casts,
+// and functions that are variadic or that glibc declares for _GNU_SOURCE only.
+#pragma once
+
+#include <errno.h>
+#include <stdint.h>
+#include <stddef.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <sys/sysinfo.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+enum {
+    // memfd_create(2); MFD_NOEXEC_SEAL is Linux 6.3.
+    CHOST_MFD_CLOEXEC = 0x1,
+    CHOST_MFD_ALLOW_SEALING = 0x2,
+    CHOST_MFD_NOEXEC_SEAL = 0x8,
+    // F_ADD_SEALS of fcntl(2).
+    CHOST_F_ADD_SEALS = 1033,
+    CHOST_F_SEAL_SEAL = 0x1,
+    CHOST_F_SEAL_SHRINK = 0x2,
+    CHOST_F_SEAL_GROW = 0x4,
+    // madvise(2), Linux 6.1; newer than Debian 12's <sys/mman.h>.
+    CHOST_MADV_COLLAPSE = 25,
+};
+
+/// memfd_create(2); returns the descriptor or -errno.
+static inline int chost_memfd_create(const char *name, unsigned flags) {
+    long result = syscall(SYS_memfd_create, name, flags);
+    return result < 0 ? -errno : (int)result;
+}
+
+/// PR_SET_NAME of prctl(2): names the calling thread; the kernel keeps 15 bytes.
+static inline void chost_set_thread_name(const char *name) {
+    prctl(PR_SET_NAME, name, 0, 0, 0);
+}
+
+/// gettid(2).
+static inline int chost_gettid(void) {
+    return (int)syscall(SYS_gettid);
+}
+
+/// The host's RAM and swap together in bytes, by sysinfo(2); 0 if it does not say.
+static inline uint64_t chost_host_capacity(void) {
+    struct sysinfo info;
+    if (sysinfo(&info) != 0) return 0;
+    return ((uint64_t)info.totalram + info.totalswap) * info.mem_unit;
+}
+
+/// Makes the host back a page by memory, without changing it.
+static inline void chost_touch(const void *page) {
+    (void)*(const volatile uint8_t *)page;
+}

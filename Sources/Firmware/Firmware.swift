@@ -1,1 +1,0 @@
-// What the board leaves in memory for the guest to find.

@@ -1,1 +1,0 @@
-// What the host gives: event loop, terminal, files, signals, clocks.

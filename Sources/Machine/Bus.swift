@@ -1,0 +1,73 @@
+public import Devices
+internal import Synchronization
+
+/// One device on a bus, with the lock that lets one thread at a time into it: vCPUs on the guest's accesses, the
+/// event loop on the host's input.
+public final class BusSlot: Sendable {
+    // The device is only touched under the lock; devices themselves know no threads.
+    private nonisolated(unsafe) let device: any Device
+    private let lock: Mutex<Void>
+
+    /// - Parameter device: belongs to this slot from now on.
+    public init(_ device: any Device) {
+        self.device = device
+        lock = Mutex(())
+    }
+
+    /// Reads a register of the device.
+    func read(offset: UInt64, width: Int) -> UInt64 {
+        lock.withLock { _ in device.read(offset: offset, width: width) }
+    }
+
+    /// Writes a register of the device.
+    func write(_ value: UInt64, offset: UInt64, width: Int) {
+        lock.withLock { _ in device.write(value, offset: offset, width: width) }
+    }
+
+    /// Does something with the device while no guest is in it.
+    public func withLock<Result>(_ body: () -> sending Result) -> sending Result {
+        lock.withLock { _ in body() }
+    }
+}
+
+/// Port addresses and the devices that answer there. It does not change once a machine runs.
+struct Bus {
+    private struct Entry {
+        let first: UInt64
+        let last: UInt64
+        let firstOffset: UInt64
+        let slot: BusSlot
+    }
+
+    private var entries: [Entry] = []
+
+    /// Puts a device at a range of addresses.
+    /// - Parameters:
+    ///   - slot: the device; the same may be at several ranges.
+    ///   - first: the first address.
+    ///   - count: how many addresses.
+    ///   - firstOffset: the device's register at the first address.
+    mutating func attach(_ slot: BusSlot, at first: UInt16, count: UInt64, firstOffset: UInt64 = 0) {
+        let first = UInt64(first)
+        let entry = Entry(first: first, last: first + count - 1, firstOffset: firstOffset, slot: slot)
+        precondition(
+            !entries.contains { $0.first <= entry.last && entry.first <= $0.last },
+            "two devices of the board at one address")
+        entries.append(entry)
+    }
+
+    /// Reads. Where no device answers, all bits are set, as on a bus that nobody drives.
+    func read(_ address: UInt64, width: Int) -> UInt64 {
+        for entry in entries where address >= entry.first && address <= entry.last {
+            return entry.slot.read(offset: address - entry.first + entry.firstOffset, width: width)
+        }
+        return width >= 8 ? .max : (1 << (8 * UInt64(width))) - 1
+    }
+
+    /// Writes. Where no device answers, the write is lost.
+    func write(_ value: UInt64, to address: UInt64, width: Int) {
+        for entry in entries where address >= entry.first && address <= entry.last {
+            return entry.slot.write(value, offset: address - entry.first + entry.firstOffset, width: width)
+        }
+    }
+}

@@ -1,0 +1,240 @@
+internal import Boot
+internal import Firmware
+internal import GuestMemory
+internal import Host
+
+/// Puts what a machine runs into its memory.
+struct Loader {
+    let configuration: MachineConfiguration
+    let memory: GuestMemory
+    let hostMemory: HostMemory
+
+    /// What came of it.
+    struct Result {
+        let entry: EntryState
+        /// One line for each thing in memory.
+        let description: [String]
+    }
+
+    func load() throws(MachineError) -> Result {
+        switch configuration.guest {
+        case .program(let name, let bytes, let address): try loadProgram(name, bytes, at: address)
+        case .flat(let path, let address, let mode): try loadFlat(path, at: address, mode)
+        case .bootSector(let path): try loadBootSector(path)
+        case .linux(let kernel, let initrd, let commandLine, let entry):
+            try loadLinux(kernel: kernel, initrd: initrd, commandLine: commandLine, entry: entry)
+        }
+    }
+
+    // MARK: Small guests
+
+    private func loadProgram(_ name: String, _ bytes: [UInt8], at address: UInt64) throws(MachineError) -> Result {
+        var loaded: LoadedImage?
+        var failure: FlatBinaryError?
+        bytes.withUnsafeBytes { bytes in
+            do throws(FlatBinaryError) {
+                loaded = try FlatBinary(ImageBytes(bytes)).load(at: address, mode: .real, into: memory)
+            } catch {
+                failure = error
+            }
+        }
+        guard let loaded else { throw .payload(path: name, reason: failure?.description ?? "it could not be loaded") }
+        try leaveCPUCount(path: name)
+        var entry = loaded.entry
+        // What is entered where a BIOS enters boot sectors finds what a BIOS leaves in DL.
+        if address == BoardLayout.bootSector { entry.rdx = BootSector.firstHardDisk }
+        return Result(entry: entry, description: [Self.line(loaded.kernel, name)])
+    }
+
+    /// What a BIOS knows and a built-in guest asks for: how many CPUs there are, as a byte at a fixed address.
+    private func leaveCPUCount(path: String) throws(MachineError) {
+        do throws(GuestMemoryError) {
+            try memory.write(UInt8(clamping: configuration.cpus), at: MachineConfiguration.cpuCountAddress)
+        } catch {
+            throw .payload(path: path, reason: "there is no memory at 0x500")
+        }
+    }
+
+    private func loadFlat(
+        _ path: String, at address: UInt64, _ mode: MachineConfiguration.FlatMode
+    ) throws(MachineError) -> Result {
+        let file = try open(path, purpose: "flat binary")
+        let flatMode: FlatBinary.Mode =
+            switch mode {
+            case .real: .real
+            case .protected: .protected
+            case .long: .long
+            }
+        do throws(FlatBinaryError) {
+            let loaded = try FlatBinary(ImageBytes(file.bytes)).load(at: address, mode: flatMode, into: memory)
+            return Result(entry: loaded.entry, description: [Self.line(loaded.kernel, path)])
+        } catch {
+            throw .payload(path: path, reason: error.description)
+        }
+    }
+
+    private func loadBootSector(_ path: String) throws(MachineError) -> Result {
+        let file = try open(path, purpose: "boot sector")
+        do throws(BootSectorError) {
+            let loaded = try BootSector(ImageBytes(file.bytes)).load(into: memory)
+            return Result(entry: loaded.entry, description: [Self.line(loaded.kernel, path)])
+        } catch {
+            throw .payload(path: path, reason: error.description)
+        }
+    }
+
+    // MARK: Linux
+
+    private func loadLinux(
+        kernel path: String, initrd: String?, commandLine: String, entry: MachineConfiguration.LinuxEntry
+    ) throws(MachineError) -> Result {
+        let file = try open(path, purpose: "kernel")
+        let image = ImageBytes(file.bytes)
+        let initrdFile: MappedFile? = if let initrd { try open(initrd, purpose: "initrd") } else { nil }
+        do throws(ACPIError) {
+            try ACPITables(ACPIConfiguration(configuration)).write(to: memory)
+        } catch {
+            throw .payload(path: path, reason: error.description)
+        }
+        let parameters = BootParameters(
+            commandLine: Array(commandLine.utf8), initrd: initrdFile.map { ImageBytes($0.bytes) },
+            memoryMap: E820Map(memory: memory), acpiRootPointer: ACPITables.rootPointer)
+        prepareMemory()
+
+        let loaded: LoadedImage
+        if image.isELF {
+            guard entry != .linux64 else {
+                throw .payload(path: path, reason: "an ELF file has no 64-bit boot header; leave out --entry bzimage")
+            }
+            loaded = try loadELF(image, path: path, parameters, requirePVH: entry == .pvh)
+        } else {
+            loaded = try loadBzImage(image, path: path, parameters, entry)
+        }
+        var lines = [Self.line(loaded.kernel, "\(path), \(loaded.bootProtocol.name)")]
+        if let range = loaded.initrd, let initrd { lines.append(Self.line(range, initrd)) }
+        return Result(entry: loaded.entry, description: lines)
+    }
+
+    private func loadELF(
+        _ image: ImageBytes, path: String, _ parameters: BootParameters, requirePVH: Bool
+    ) throws(MachineError) -> LoadedImage {
+        do throws(ELFError) {
+            let elf = try ELFImage(image)
+            if requirePVH, elf.pvhEntryPoint == nil { throw .noEntryProtocol }
+            return try elf.load(into: memory, parameters)
+        } catch {
+            throw .payload(path: path, reason: error.description)
+        }
+    }
+
+    private func loadBzImage(
+        _ image: ImageBytes, path: String, _ parameters: BootParameters, _ entry: MachineConfiguration.LinuxEntry
+    ) throws(MachineError) -> LoadedImage {
+        let linux = try Self.linux(path) { () throws(LinuxImageError) in try LinuxImage(image) }
+        guard entry != .linux64, let inside = try decompress(linux, path: path, isRequired: entry == .pvh) else {
+            return try Self.linux(path) { () throws(LinuxImageError) in try linux.load(into: memory, parameters) }
+        }
+        let bytes = ImageBytes(UnsafeRawBufferPointer(inside.bytes))
+        if entry == .pvh { return try loadELF(bytes, path: path, parameters, requirePVH: true) }
+        return try Self.linux(path) { () throws(LinuxImageError) in
+            try linux.loadDecompressed(bytes, into: memory, parameters)
+        }
+    }
+
+    /// The kernel inside a bzImage, decompressed by the host: that saves the guest its own decompressor, with the
+    /// page faults of a guest that starts from nothing.
+    /// - Parameter isRequired: whether it is an error that the host cannot do it.
+    /// - Returns: nil where the guest has to do it.
+    private func decompress(
+        _ linux: LinuxImage, path: String, isRequired: Bool
+    ) throws(MachineError) -> ScratchMemory? {
+        let compressed = try Self.linux(path) { () throws(LinuxImageError) in try linux.compressedKernel() }
+        guard let format = Decompression.Format(compressed.format) else {
+            if !isRequired { return nil }
+            throw .payload(
+                path: path,
+                reason: "its kernel is packed by \(compressed.format.name), which the host cannot unpack; "
+                    + "use --entry bzimage")
+        }
+        // The size is the file's word; more than the guest could hold is not worth trying.
+        guard UInt64(compressed.decompressedSize) <= configuration.memoryBytes else {
+            throw .payload(
+                path: path,
+                reason: "its kernel takes \(compressed.decompressedSize >> 20) MiB unpacked and the guest has "
+                    + "\(configuration.memoryBytes >> 20) MiB; give more --memory")
+        }
+        let scratch = try MachineError.catching { () throws(HostError) in
+            try ScratchMemory(size: Int(compressed.decompressedSize))
+        }
+        do throws(Decompression.Failure) {
+            _ = try Decompression.decompress(format, compressed.compressed.bytes, into: scratch.bytes)
+        } catch {
+            throw .payload(path: path, reason: error.description)
+        }
+        return scratch
+    }
+
+    /// Gives the parts of memory that a starting kernel is sure to use to the guest in huge pages: a guest's first
+    /// touch of each 4 KiB page is an exit to the host's kernel otherwise.
+    private func prepareMemory() {
+        _ = hostMemory.collapse(0..<configuration.memoryBytes)
+    }
+
+    // MARK: Files and words
+
+    private func open(_ path: String, purpose: String) throws(MachineError) -> MappedFile {
+        try MachineError.catching { () throws(HostError) in try MappedFile(path: path, purpose: purpose) }
+    }
+
+    private static func linux<Result>(
+        _ path: String, _ body: () throws(LinuxImageError) -> Result
+    ) throws(MachineError) -> Result {
+        do throws(LinuxImageError) { return try body() } catch { throw .payload(path: path, reason: error.description) }
+    }
+
+    private static func line(_ range: AddressRange, _ what: String) -> String {
+        "\(hexadecimal(range.start))-\(hexadecimal(range.end - 1))  \(what)"
+    }
+
+    private static func hexadecimal(_ address: UInt64) -> String {
+        let digits = String(address, radix: 16)
+        return "0x" + String(repeating: "0", count: max(0, 12 - digits.count)) + digits
+    }
+}
+
+extension LoadedImage.BootProtocol {
+    /// In words, for the memory map.
+    var name: String {
+        switch self {
+        case .linux: "Linux 64-bit boot protocol"
+        case .linuxDecompressed: "Linux 64-bit boot protocol, unpacked by the host"
+        case .pvh: "PVH"
+        case .flat: "flat binary"
+        case .bootSector: "boot sector"
+        }
+    }
+}
+
+extension Decompression.Format {
+    /// The host's library for a kernel's format; nil where there is none.
+    init?(_ format: CompressedKernel.Format) {
+        switch format {
+        case .gzip: self = .gzip
+        case .xz: self = .xz
+        case .lzma: self = .lzma
+        case .lz4: self = .lz4Legacy
+        case .zstd: self = .zstd
+        case .bzip2, .lzo, .none: return nil
+        }
+    }
+}
+
+extension ACPIConfiguration {
+    /// What the guest is told of this board: hardware-reduced ACPI, one serial port, neither keyboard nor clock.
+    /// Linux takes the time from kvmclock, and leaves PIC, PIT and the CMOS clock alone then: each access that it
+    /// does not make is an exit less.
+    init(_ configuration: MachineConfiguration) {
+        self.init(cpus: configuration.cpus)
+        hasRealTimeClock = false
+    }
+}

@@ -1,0 +1,207 @@
+public import Devices
+internal import Firmware
+public import GuestMemory
+internal import Host
+public import KVM
+internal import Synchronization
+
+/// What the world outside gives a machine.
+public struct MachineEnvironment {
+    /// Where the serial port's characters go.
+    public var console: any CharacterPort
+    /// Time.
+    public var clock: any Clock
+    /// Sees every exit; nil measures and tells nothing.
+    public var observer: (any ExitObserver)?
+
+    /// - Parameters:
+    ///   - console: where the serial port's characters go.
+    ///   - clock: time.
+    ///   - observer: sees every exit.
+    public init(console: any CharacterPort, clock: any Clock, observer: (any ExitObserver)? = nil) {
+        self.console = console
+        self.clock = clock
+        self.observer = observer
+    }
+}
+
+/// A PC: memory, CPUs, devices and what was loaded, ready to run once.
+///
+/// A machine that was reset is not run again: a new one is made, so that nothing of the old is left in it.
+public final class Machine: @unchecked Sendable {
+    // Unchecked: constants, apart from `threads`, which belongs to the caller of `start` and `wait`.
+
+    /// What it was made from.
+    public let configuration: MachineConfiguration
+    /// The guest's physical memory.
+    public let memory: GuestMemory
+    /// The serial port, for the host's input.
+    public let serialPort: SerialPort
+    /// What was loaded where, one line each, for `--verbose`.
+    public let memoryMap: [String]
+
+    let hostMemory: HostMemory
+    let kernel: KernelObjects
+    let ports: Bus
+    let lifecycle: Lifecycle
+    let environment: MachineEnvironment
+    let processors: [Processor]
+    /// Reads the guest's console for the words of a dying kernel.
+    let console: ConsoleWatch
+    private let postCode: PostCode
+    private let doorbell: BoardDoorbell
+    private var threads: [Thread] = []
+    private let startTime = Atomic<UInt64>(0)
+
+    /// Makes the machine and loads what it runs. No CPU runs yet.
+    /// - Parameters:
+    ///   - configuration: must be valid (``MachineConfiguration/validate()``).
+    ///   - environment: what the world outside gives it.
+    public init(
+        _ configuration: MachineConfiguration, environment: MachineEnvironment
+    ) throws(MachineError) {
+        if let error = configuration.validate().first { throw .configuration(error) }
+        self.configuration = configuration
+        self.environment = environment
+
+        let kernel = try MachineError.catching { () throws(KVMError) in try KernelObjects(configuration) }
+        let hostMemory = try MachineError.catching { () throws(HostError) in
+            try HostMemory(size: configuration.memoryBytes)
+        }
+        let regions = hostMemory.regions(holeStart: BoardLayout.holeStart)
+        let memory = GuestMemory(regions: regions)
+        try MachineError.catching { () throws(KVMError) in try kernel.show(regions) }
+
+        let loaded = try Loader(configuration: configuration, memory: memory, hostMemory: hostMemory).load()
+        let lifecycle = Lifecycle()
+        let doorbell = BoardDoorbell()
+        let console = ConsoleWatch(environment.console, watchesForPanic: configuration.isLinux, board: doorbell)
+        let board = BoardDevices(
+            configuration: configuration, kernel: kernel, console: console, clock: environment.clock, board: doorbell)
+
+        self.kernel = kernel
+        self.hostMemory = hostMemory
+        self.memory = memory
+        self.lifecycle = lifecycle
+        self.console = console
+        self.doorbell = doorbell
+        ports = board.ports
+        serialPort = board.serialPort
+        postCode = board.postCode
+        memoryMap = loaded.description
+        processors = try MachineError.catching { () throws(KVMError) in
+            try Processor.make(configuration, kernel: kernel, entry: loaded.entry)
+        }
+        doorbell.machine = self
+    }
+
+    /// Starts the CPUs, each on a thread of its own.
+    /// - Parameter onStop: called once, on a CPU's thread, when the last CPU has stopped.
+    public func start(onStop: (@Sendable () -> Void)? = nil) throws(MachineError) {
+        if let onStop { lifecycle.onStop(onStop) }
+        startTime.store(environment.clock.nanoseconds, ordering: .relaxed)
+        try MachineError.catching { () throws(HostError) in
+            try KickSignal.install()
+            for processor in processors {
+                lifecycle.enter()
+                do throws(HostError) {
+                    let thread = try Thread(name: "vcpu\(processor.number)") { [self] in
+                        RunLoop(machine: self, processor: processor).run()
+                        lifecycle.leave()
+                    }
+                    processor.thread.withLock { $0 = thread }
+                    threads.append(thread)
+                } catch {
+                    lifecycle.leave()
+                    stop(.stopped)
+                    throw error
+                }
+            }
+        }
+    }
+
+    /// Waits until every CPU has stopped.
+    /// - Returns: why the machine ended.
+    public func wait() -> StopReason {
+        let reason = lifecycle.waitUntilStopped()
+        for thread in threads { thread.join() }
+        threads = []
+        return reason
+    }
+
+    /// Runs the machine to its end on this thread's time.
+    public func run() throws(MachineError) -> StopReason {
+        try start()
+        return wait()
+    }
+
+    /// Ends the machine. The first reason counts. From any thread, also a vCPU's.
+    public func stop(_ reason: StopReason) {
+        lifecycle.stop(reason) { callOutAll() }
+    }
+
+    /// Stops all CPUs where they are and returns when none is in the guest. Pauses add up. Not from a vCPU's thread.
+    public func pause() {
+        lifecycle.pause { callOutAll() }
+    }
+
+    /// Takes one pause back.
+    public func resume() {
+        lifecycle.resume()
+    }
+
+    /// Why the machine ended; nil while it runs.
+    public var stopReason: StopReason? { lifecycle.stopReason }
+
+    /// Nanoseconds since `start`.
+    public var nanoseconds: UInt64 {
+        environment.clock.nanoseconds &- startTime.load(ordering: .relaxed)
+    }
+
+    /// Looks at a CPU of a machine that is paused or has ended.
+    /// - Parameter number: the CPU, from 0.
+    public func examine<Result, Failure: Error>(
+        vcpu number: Int, _ body: (borrowing VirtualCPU) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        try body(processors[number].vcpu)
+    }
+
+    /// The last exits of a CPU of a machine that is paused or has ended, oldest first.
+    public func lastExits(vcpu number: Int) -> [ExitRecord] {
+        processors[number].lastExits.records
+    }
+
+    /// What the guest wrote to port 0x80, of a machine that is paused or has ended, oldest first.
+    public var postCodes: [UInt8] { postCode.state.codes }
+
+    /// The last lines on the guest's console.
+    public var lastConsoleLines: [String] { console.lastLines }
+
+    private func callOutAll() {
+        for processor in processors { processor.callOut() }
+    }
+}
+
+/// Hears what devices ask of the board, and hands it to the machine once there is one.
+final class BoardDoorbell: Board, @unchecked Sendable {
+    // Unchecked: set once, before any CPU runs.
+    weak var machine: Machine?
+
+    func request(_ request: BoardRequest) {
+        switch request {
+        // A kernel that panicked and then restarts has died all the same.
+        case .reset:
+            if let message = machine?.console.panicMessage {
+                stop(.crashed(Crash(.panic(message: message), vcpu: 0)))
+            } else {
+                stop(.reset)
+            }
+        case .powerOff: stop(.poweredOff)
+        case .exit(let status): stop(.guestExit(status: status))
+        }
+    }
+
+    func stop(_ reason: StopReason) {
+        machine?.stop(reason)
+    }
+}

@@ -1,0 +1,115 @@
+internal import KVM
+
+/// The life of a vCPU's thread: enter the guest, see why it left, answer, enter again.
+///
+/// Nothing in here allocates, and the only locks are those of the devices that the guest touches.
+struct RunLoop {
+    private let machine: Machine
+    private let processor: Processor
+    private let observer: (any ExitObserver)?
+
+    init(machine: Machine, processor: Processor) {
+        self.machine = machine
+        self.processor = processor
+        observer = machine.environment.observer
+    }
+
+    /// Runs until the machine stops.
+    func run() {
+        do throws(KVMError) {
+            while true {
+                let entered = observer == nil ? 0 : machine.nanoseconds
+                let exit = try processor.vcpu.run()
+                if case .interrupted = exit {
+                    guard machine.lifecycle.checkpoint({ processor.exitRequest.clear() }) else { return }
+                    continue
+                }
+                handle(exit, entered: entered)
+            }
+        } catch {
+            machine.stop(.crashed(Crash(.runFailed(error), vcpu: processor.number)))
+        }
+    }
+
+    /// Answers an exit and remembers it.
+    private func handle(_ exit: borrowing VMExit, entered: UInt64) {
+        var record = ExitRecord()
+        record.vcpu = UInt32(truncatingIfNeeded: processor.number)
+        record.kind = ExitKind(exit)
+        if observer != nil {
+            record.time = machine.nanoseconds
+            record.guestNanoseconds = record.time &- entered
+        }
+        answer(exit, &record)
+        if let observer {
+            record.monitorNanoseconds = machine.nanoseconds &- record.time
+            observer.observe(record)
+        }
+        processor.lastExits.append(record)
+    }
+
+    private func answer(_ exit: borrowing VMExit, _ record: inout ExitRecord) {
+        switch exit {
+        case .portIO(let access): answer(access, &record)
+        case .mmio(let access): answer(access, &record)
+        case .readMSR(let access), .writeMSR(let access): answer(access, record.kind == .writeMSR, &record)
+        case .halt: machine.stop(.halted)
+        case .systemEvent(.shutdown): machine.stop(.poweredOff)
+        case .systemEvent(.reset): machine.stop(.reset)
+        case .shutdown:
+            // Linux's last resort to restart is a triple fault; a panicking kernel gets there too.
+            crash(.shutdown)
+        case .internalError(let error):
+            record.address = UInt64(error.suberror)
+            crash(.internalError(error))
+        case .failedEntry(let reason, _):
+            record.address = reason
+            crash(.failedEntry(hardwareReason: reason))
+        case .interruptWindow, .interrupted, .setTaskPriority, .nmi, .ioapicEOI, .busLock:
+            break
+        case .unknown, .exception, .hypercall, .debug, .taskPriorityAccess, .watchdog, .systemEvent, .hyperV,
+            .dirtyRingFull, .applicationProcessorResetHold, .xen, .notify, .memoryFault, .trustDomain, .other:
+            crash(.unhandledExit("\(exit)"))
+        }
+    }
+
+    private func crash(_ cause: Crash.Cause) {
+        machine.stop(.crashed(Crash(cause, vcpu: processor.number)))
+    }
+
+    private func answer(_ access: PortAccess, _ record: inout ExitRecord) {
+        record.address = UInt64(access.port)
+        record.width = UInt8(truncatingIfNeeded: access.width)
+        record.count = UInt32(truncatingIfNeeded: access.count)
+        record.isWrite = access.isWrite
+        for position in 0..<access.count {
+            if access.isWrite {
+                machine.ports.write(
+                    UInt64(access.item(position)), to: UInt64(access.port), width: access.width)
+            } else {
+                let value = machine.ports.read(UInt64(access.port), width: access.width)
+                access.answer(position, UInt32(truncatingIfNeeded: value))
+            }
+        }
+        if access.count > 0 { record.value = UInt64(access.item(0)) }
+    }
+
+    private func answer(_ access: MMIOAccess, _ record: inout ExitRecord) {
+        record.address = access.address
+        record.width = UInt8(truncatingIfNeeded: access.width)
+        record.count = 1
+        record.isWrite = access.isWrite
+        // No device of this board lies in memory: reads find all bits set, writes are lost.
+        if !access.isWrite { access.answer(.max) }
+        record.value = access.value
+    }
+
+    private func answer(_ access: MSRAccess, _ isWrite: Bool, _ record: inout ExitRecord) {
+        record.address = UInt64(access.index)
+        record.width = 8
+        record.count = 1
+        record.isWrite = isWrite
+        record.value = isWrite ? access.value : 0
+        if MSRPolicy.isHarmless(access.index) { access.complete() } else { access.raiseGeneralProtection() }
+    }
+}

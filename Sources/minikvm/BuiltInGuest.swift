@@ -1,0 +1,40 @@
+internal import GuestImages
+internal import Machine
+
+/// A guest that is part of the program: the lessons of the tour.
+struct BuiltInGuest {
+    /// As typed after `minikvm run`.
+    let name: String
+    /// One line.
+    let summary: String
+    /// The flat binary.
+    let bytes: [UInt8]
+    /// Guest-physical address of its first byte, which real mode enters.
+    let address: UInt64
+    /// How many CPUs it wants when the user does not say.
+    let cpus: Int
+    /// Whether it needs interrupt controllers.
+    let needsInterruptController: Bool
+    /// Whether it needs protected mode with paging but without long mode, which kvm-pvm lacks.
+    let needs32BitPaging: Bool
+
+    /// All of them, in the order of the tour.
+    static var all: [BuiltInGuest] {
+        (0..<guest_image_count).compactMap { guest_image_at($0).map { BuiltInGuest($0.pointee) } }
+    }
+
+    /// The one of that name.
+    static func named(_ name: String) -> BuiltInGuest? { all.first { $0.name == name } }
+
+    private init(_ image: guest_image) {
+        name = String(cString: image.name)
+        summary = String(cString: image.summary)
+        bytes = Array(UnsafeBufferPointer(start: image.bytes, count: image.end - image.bytes))
+        address = UInt64(image.load_address)
+        cpus = Int(image.cpus)
+        let needs = guest_need(image.needs)
+        needsInterruptController = needs.rawValue & GUEST_NEEDS_IRQCHIP.rawValue != 0
+        needs32BitPaging =
+            needs.rawValue & (GUEST_NEEDS_32BIT_PAGING.rawValue | GUEST_NEEDS_PAE_PAGING.rawValue) != 0
+    }
+}

@@ -1,0 +1,127 @@
+public import ArgumentParser
+public import Machine
+
+extension MachineConfiguration.FlatMode: ExpressibleByArgument {}
+extension MachineConfiguration.LinuxEntry: ExpressibleByArgument {}
+extension MachineConfiguration.InterruptController: ExpressibleByArgument {}
+
+/// `minikvm run`: makes a machine from the flags and runs it to its end.
+struct RunCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "run",
+        abstract: "Runs a guest: a built-in lesson, a Linux kernel, or a program of yours.",
+        discussion: """
+            Examples:
+              minikvm run hello
+              minikvm run --kernel vmlinuz --initrd initrd.gz --append console=ttyS0
+              minikvm run --flat a.bin --at 0x8000 --mode real
+              minikvm run counter --trace
+
+            The guest's serial port COM1 is the terminal. While it runs, Ctrl-A x stops
+            the machine, Ctrl-A s shows statistics, Ctrl-A h lists the other keys. When
+            standard input is no terminal, the guest reads it, and Ctrl-D at its end.
+            """)
+
+    @Argument(help: ArgumentHelp("A built-in guest (see `minikvm guests`).", valueName: "guest"))
+    var name: String?
+
+    @Option(help: ArgumentHelp("Linux kernel: a bzImage or an uncompressed ELF.", valueName: "file"))
+    var kernel: String?
+
+    @Option(help: ArgumentHelp("Initial RAM disk for the kernel.", valueName: "file"))
+    var initrd: String?
+
+    @Option(help: ArgumentHelp("Kernel command line.", valueName: "words"))
+    var append: String?
+
+    @Option(help: ArgumentHelp("How the kernel is entered: auto, bzimage, pvh.", valueName: "way"))
+    var entry: MachineConfiguration.LinuxEntry?
+
+    @Option(help: ArgumentHelp("Flat binary of your own; needs --at.", valueName: "file"))
+    var flat: String?
+
+    @Option(help: ArgumentHelp("Where the flat binary lies and is entered.", valueName: "address"))
+    var at: GuestAddress?
+
+    @Option(help: ArgumentHelp("Mode the flat binary starts in: real, protected, long.", valueName: "mode"))
+    var mode: MachineConfiguration.FlatMode?
+
+    @Option(help: ArgumentHelp("Boot sector: 512 bytes that end in 55 AA, run at 0x7C00.", valueName: "file"))
+    var bootSector: String?
+
+    @Option(name: [.customShort("m"), .long], help: ArgumentHelp("RAM: 64M, 1G, ...", valueName: "size"))
+    var memory: MemorySize?
+
+    @Option(name: [.customShort("c"), .long], help: ArgumentHelp("Number of CPUs.", valueName: "n"))
+    var cpus: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "Interrupt controllers: kernel, or none (HLT then ends the run).", valueName: "where"))
+    var irqchip: MachineConfiguration.InterruptController?
+
+    @Flag(help: "End when the guest resets, instead of starting it again.")
+    var noReboot = false
+
+    @Flag(name: [.customShort("v"), .long], help: "Tell what is loaded where before the guest starts.")
+    var verbose = false
+
+    @Option(help: ArgumentHelp("The KVM device.", valueName: "path"))
+    var kvm = "/dev/kvm"
+
+    func run() throws {
+        var configuration = try machineConfiguration()
+        configuration.kvmPath = kvm
+        let errors = configuration.validate()
+        guard errors.isEmpty else {
+            throw Failure.usage(errors.map(\.description).joined(separator: "\nminikvm: "))
+        }
+        let session = try RunSession(
+            options: RunSession.Options(reboots: !noReboot, isVerbose: verbose))
+        throw ExitCode(try session.run(configuration))
+    }
+
+    /// What the flags say, as a value.
+    func machineConfiguration() throws -> MachineConfiguration {
+        let sources: [(String, Bool)] = [
+            ("a built-in guest", name != nil), ("--kernel", kernel != nil), ("--flat", flat != nil),
+            ("--boot-sector", bootSector != nil),
+        ]
+        let given = sources.filter(\.1).map(\.0)
+        guard given.count == 1 else {
+            throw Failure.usage(
+                given.isEmpty
+                    ? "run: nothing to run; name a built-in guest (`minikvm guests`), or give --kernel, --flat or "
+                        + "--boot-sector"
+                    : "run: \(given.joined(separator: " and ")) exclude each other; give one of them")
+        }
+        try refuse([("--initrd", initrd != nil), ("--append", append != nil), ("--entry", entry != nil)], without: "--kernel", kernel != nil)
+        try refuse([("--at", at != nil), ("--mode", mode != nil)], without: "--flat", flat != nil)
+
+        if let name {
+            guard let guest = BuiltInGuest.named(name) else {
+                throw Failure.usage("run: there is no built-in guest '\(name)'; `minikvm guests` lists them")
+            }
+            return MachineConfiguration(
+                guest: .program(name: name, bytes: guest.bytes, address: guest.address),
+                memoryBytes: memory?.bytes ?? 2 << 20, cpus: cpus ?? guest.cpus,
+                interruptController: irqchip ?? (guest.needsInterruptController ? .kernel : nil))
+        }
+        let guest: MachineConfiguration.Guest
+        if let kernel {
+            guest = .linux(kernel: kernel, initrd: initrd, commandLine: append ?? "", entry: entry ?? .automatic)
+        } else if let flat {
+            guard let at else { throw Failure.usage("run: --flat needs --at; such as --at 0x8000") }
+            guest = .flat(path: flat, address: at.value, mode: mode ?? .real)
+        } else {
+            guest = .bootSector(path: bootSector ?? "")
+        }
+        return MachineConfiguration(
+            guest: guest, memoryBytes: memory?.bytes ?? 256 << 20, cpus: cpus ?? 1, interruptController: irqchip)
+    }
+
+    private func refuse(_ options: [(String, Bool)], without needed: String, _ isThere: Bool) throws {
+        guard !isThere, let option = options.first(where: \.1)?.0 else { return }
+        throw Failure.usage("run: \(option) goes with \(needed), which is not there")
+    }
+}

@@ -1,0 +1,116 @@
+import KVM
+import Testing
+
+@Suite struct DebugTests {
+    private func debug(_ guest: TinyGuest) throws -> DebugExit? {
+        if case .debug(let exit) = try guest.vcpu.run() { exit } else { nil }
+    }
+
+    @Test func setGuestDebug_singleStep_leavesAfterEachInstruction() throws {
+        let guest = try TinyGuest([
+            0x40,  // inc ax
+            0x40,  // inc ax
+            0x40,  // inc ax
+            0xF4,  // hlt
+        ])
+        try guest.vcpu.setGuestDebug([.enable, .singleStep])
+        for step in 1...3 {
+            let exit = try debug(guest)
+            #expect(exit?.exception == 1)
+            #expect(exit?.instructionPointer == UInt64(0x1000 + step))
+            #expect((exit?.dr6 ?? 0) & (1 << 14) != 0)
+            let count = try guest.vcpu.registers().rax
+            #expect(count == UInt64(step))
+        }
+        try guest.vcpu.setGuestDebug([])
+        let exit = try guest.next()
+        #expect(exit == .halt)
+    }
+
+    @Test func setGuestDebug_softwareBreakpoint_leavesAtInt3() throws {
+        let guest = try TinyGuest([
+            0x90,  // nop
+            0xCC,  // int3
+            0xF4,  // hlt
+        ])
+        try guest.vcpu.setGuestDebug([.enable, .softwareBreakpoints])
+        let exit = try debug(guest)
+        #expect(exit?.exception == 3)
+        #expect(exit?.instructionPointer == 0x1001)
+    }
+
+    @Test func setGuestDebug_hardwareBreakpoint_leavesBeforeTheInstruction() throws {
+        let guest = try TinyGuest([
+            0x40,  // inc ax
+            0x40,  // inc ax
+            0xF4,  // hlt
+        ])
+        // DR0 is the address; DR7 has L0 and bit 10, which is always set.
+        try guest.vcpu.setGuestDebug([.enable, .hardwareBreakpoints], debugRegisters: [0x1001, 0, 0, 0, 0, 0, 0, 0x401])
+        let exit = try debug(guest)
+        #expect(exit?.exception == 1)
+        #expect(exit?.instructionPointer == 0x1001)
+        #expect((exit?.dr6 ?? 0) & 1 != 0)
+        let count = try guest.vcpu.registers().rax
+        #expect(count == 1)
+    }
+
+    @Test func setGuestDebug_injectedBreakpoint_runsTheGuestsHandler() throws {
+        let guest = try TinyGuest(
+            [0xF4],  // hlt
+            handlers: [3],
+            handler: [0xE6, 0xF4])  // out 0xf4,al
+        try guest.vcpu.setGuestDebug([.enable, .injectBreakpointException])
+        let exit = try guest.next()
+        #expect(exit == .out(0xF4, [0]))
+    }
+
+    @Test func setGuestDebug_nineRegisters_isRefused() throws {
+        let guest = try TinyGuest([])
+        #expect(throws: KVMError.self) {
+            try guest.vcpu.setGuestDebug(.enable, debugRegisters: Array(repeating: 0, count: 9))
+        }
+    }
+
+    @Test func setGuestDebug_unknownOption_isRefused() throws {
+        let guest = try TinyGuest([])
+        guard Bed.current == .box || guest.machine.check(.setGuestDebug2) > 0 else { return }
+        // Bits that KVM_CAP_SET_GUEST_DEBUG2 does not name.
+        let known = UInt32(truncatingIfNeeded: guest.machine.check(.setGuestDebug2))
+        #expect(known & GuestDebugOptions.singleStep.rawValue != 0)
+        #expect(known & GuestDebugOptions.blockInterrupts.rawValue != 0)
+    }
+
+    @Test func translate_realMode_isTheSameAddress() throws {
+        let guest = try TinyGuest([])
+        let translation = try guest.vcpu.translate(linearAddress: 0x1234)
+        #expect(translation == Translation(physicalAddress: 0x1234))
+    }
+
+    /// Long mode's tables: PML4 at 0x2000, PDPT at 0x3000, page directory at 0x4000 whose second entry maps 2 MiB at
+    /// 0x200000 to 0x400000.
+    @Test func translate_longMode_walksTheTables() throws {
+        let guest = try TinyGuest([])
+        guest.memory.storeBytes(of: 0x3003, toByteOffset: 0x2000, as: UInt64.self)
+        guest.memory.storeBytes(of: 0x4003, toByteOffset: 0x3000, as: UInt64.self)
+        guest.memory.storeBytes(of: 0x0083, toByteOffset: 0x4000, as: UInt64.self)
+        guest.memory.storeBytes(of: 0x40_0083, toByteOffset: 0x4008, as: UInt64.self)
+        var special = try guest.vcpu.specialRegisters()
+        special.cr3 = 0x2000
+        special.controlRegister4.insert(.pae)
+        special.controlRegister0.formUnion([.pe, .pg])
+        special.extendedFeatureEnable = [.lme, .lma]
+        special.cs.type = 11
+        special.cs.l = 1
+        special.cs.db = 0
+        special.cs.s = 1
+        special.cs.present = 1
+        try guest.vcpu.setSpecialRegisters(special)
+        let low = try guest.vcpu.translate(linearAddress: 0x1234)
+        let high = try guest.vcpu.translate(linearAddress: 0x21_2345)
+        let none = try guest.vcpu.translate(linearAddress: 0x61_0000)
+        #expect(low.physicalAddress == 0x1234)
+        #expect(high.physicalAddress == 0x41_2345)
+        #expect(none.physicalAddress == nil)
+    }
+}
