@@ -178,8 +178,9 @@ import Testing
         let event = Event()
         try guest.machine.connectInterrupt(eventDescriptor: event.descriptor, gsi: 4)
         event.signal()
-        guard case .ioapicEOI(let vector) = try guest.vcpu.run() else {
-            Issue.record("no end of interrupt")
+        let end = try guest.vcpu.run()
+        guard case .ioapicEOI(let vector) = end else {
+            Issue.record("no end of interrupt but \(end.kernelName) \(end)")
             return
         }
         #expect(vector == 0x41)
@@ -203,8 +204,9 @@ import Testing
         let before = [guest.vcpu.interruptsEnabled, guest.vcpu.readyForInterrupt]
         #expect(before == [false, false])
         guest.vcpu.requestInterruptWindow(true)
-        guard case .interruptWindow = try guest.vcpu.run() else {
-            Issue.record("no interrupt window")
+        let window = try guest.vcpu.run()
+        guard case .interruptWindow = window else {
+            Issue.record("no interrupt window but \(window.kernelName)")
             return
         }
         let after = [guest.vcpu.interruptsEnabled, guest.vcpu.readyForInterrupt]
