@@ -18,7 +18,7 @@ internal import Host
             command line is wrong.
             """,
         version: "minikvm 0.1.0",
-        subcommands: [RunCommand.self, GuestsCommand.self])
+        subcommands: [RunCommand.self, GuestsCommand.self, DoctorCommand.self])
 
     /// Parses and runs. Every error is one line on standard error: 2 for a wrong command line, 1 for a failure.
     static func main() {
