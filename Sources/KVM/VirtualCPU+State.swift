@@ -231,7 +231,10 @@ extension VirtualCPU {
         return Translation(physicalAddress: request.valid != 0 ? request.physical_address : nil)
     }
 
-    /// KVM_INTERRUPT (section 4.16): queues an external interrupt's vector, where no interrupt chip is in the kernel.
+    /// KVM_INTERRUPT (section 4.16): queues an external interrupt's vector, where no PIC is in the kernel.
+    ///
+    /// With local APICs in the kernel a second one is refused until the first is taken; without, it takes the first's
+    /// place, so ask ``readyForInterrupt`` first.
     public borrowing func interrupt(vector: UInt8) throws(KVMError) {
         try descriptor.set(
             .interrupt, kvm_interrupt(irq: UInt32(vector)),

@@ -96,6 +96,11 @@ struct Loader {
         } catch {
             throw .payload(path: path, reason: error.description)
         }
+        do throws(GuestMemoryError) {
+            try ResetVector.write(to: memory)
+        } catch {
+            throw .payload(path: path, reason: "the board's tables need the first MiB of memory")
+        }
         let parameters = BootParameters(
             commandLine: Array(commandLine.utf8), initrd: initrdFile.map { ImageBytes($0.bytes) },
             memoryMap: E820Map(memory: memory), acpiRootPointer: ACPITables.rootPointer)

@@ -34,6 +34,12 @@ import Testing
             0xF4,  // hlt
         ])
         try guest.vcpu.setGuestDebug([.enable, .softwareBreakpoints])
+        if Bed.current == .direct {
+            // kvm-pvm takes the option, but emulates INT3 in real mode as the guest's own.
+            let exit = try guest.next()
+            #expect(exit == .out(0xF5, [0]))
+            return
+        }
         let exit = try debug(guest)
         #expect(exit?.exception == 3)
         #expect(exit?.instructionPointer == 0x1001)
@@ -46,7 +52,8 @@ import Testing
             0xF4,  // hlt
         ])
         // DR0 is the address; DR7 has L0 and bit 10, which is always set.
-        try guest.vcpu.setGuestDebug([.enable, .hardwareBreakpoints], debugRegisters: [0x1001, 0, 0, 0, 0, 0, 0, 0x401])
+        try guest.vcpu.setGuestDebug(
+            [.enable, .hardwareBreakpoints], debugRegisters: [0x1001, 0, 0, 0, 0, 0, 0, 0x401])
         let exit = try debug(guest)
         #expect(exit?.exception == 1)
         #expect(exit?.instructionPointer == 0x1001)
@@ -87,25 +94,9 @@ import Testing
         #expect(translation == Translation(physicalAddress: 0x1234))
     }
 
-    /// Long mode's tables: PML4 at 0x2000, PDPT at 0x3000, page directory at 0x4000 whose second entry maps 2 MiB at
-    /// 0x200000 to 0x400000.
     @Test func translate_longMode_walksTheTables() throws {
         let guest = try TinyGuest([])
-        guest.memory.storeBytes(of: 0x3003, toByteOffset: 0x2000, as: UInt64.self)
-        guest.memory.storeBytes(of: 0x4003, toByteOffset: 0x3000, as: UInt64.self)
-        guest.memory.storeBytes(of: 0x0083, toByteOffset: 0x4000, as: UInt64.self)
-        guest.memory.storeBytes(of: 0x40_0083, toByteOffset: 0x4008, as: UInt64.self)
-        var special = try guest.vcpu.specialRegisters()
-        special.cr3 = 0x2000
-        special.controlRegister4.insert(.pae)
-        special.controlRegister0.formUnion([.pe, .pg])
-        special.extendedFeatureEnable = [.lme, .lma]
-        special.cs.type = 11
-        special.cs.l = 1
-        special.cs.db = 0
-        special.cs.s = 1
-        special.cs.present = 1
-        try guest.vcpu.setSpecialRegisters(special)
+        try guest.vcpu.setSpecialRegisters(guest.longMode(try guest.vcpu.specialRegisters()))
         let low = try guest.vcpu.translate(linearAddress: 0x1234)
         let high = try guest.vcpu.translate(linearAddress: 0x21_2345)
         let none = try guest.vcpu.translate(linearAddress: 0x61_0000)

@@ -40,7 +40,8 @@ import Testing
         #expect(exits == [.out(0x510, [0x1111]), .out(0x510, [0x22]), .halt])
         let counts = [first.take(), second.take()]
         #expect(counts == [1, 0])
-        try guest.machine.disconnectEvent(eventDescriptor: first.descriptor, from: .port(0x510, width: 2), match: 0x2222)
+        try guest.machine.disconnectEvent(
+            eventDescriptor: first.descriptor, from: .port(0x510, width: 2), match: 0x2222)
     }
 
     @Test func connectEvent_anyWidth_signalsForEach() throws {

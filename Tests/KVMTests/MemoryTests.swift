@@ -75,15 +75,17 @@ import Testing
         #expect(error?.errno == 22)
     }
 
-    /// 2,000 pages from 1 MiB on, in rings of 1,024 entries.
+    /// 2,000 pages from 1 MiB on, in rings of 1,024 entries. The guest leaves after each page, as kvm-pvm emulates all
+    /// 2,000 in one go otherwise, and loses what the ring cannot hold.
     @Test func dirtyRings_moreWritesThanEntries_leaveAndTellEveryPage() throws {
         let code: [UInt8] = [
             0x66, 0xBB, 0x00, 0x00, 0x10, 0x00,  // mov ebx,0x100000
             0x66, 0xB9, 0xD0, 0x07, 0x00, 0x00,  // mov ecx,2000
             0x67, 0xC6, 0x03, 0x01,  // 1: mov byte [ebx],1
+            0xE6, 0x80,  // out 0x80,al
             0x66, 0x81, 0xC3, 0x00, 0x10, 0x00, 0x00,  // add ebx,4096
             0x66, 0x49,  // dec ecx
-            0x75, 0xF1,  // jnz 1b
+            0x75, 0xEF,  // jnz 1b
             0xF4,  // hlt
         ]
         let entries: UInt32 = 1024
@@ -95,6 +97,7 @@ import Testing
         var reset = 0
         running: while true {
             switch try guest.vcpu.run() {
+            case .portIO: continue
             case .dirtyRingFull: full += 1
             case .halt: break running
             case let exit:
@@ -108,7 +111,9 @@ import Testing
         reset += try guest.machine.resetDirtyRings()
         #expect(full > 0)
         #expect(reset >= 2000)
-        #expect(seen.filter { $0.slot == 1 } == Set((0..<2000).map { DirtyPage(slot: 1, page: $0) }))
+        let missing = Set((0..<2000).map { DirtyPage(slot: 1, page: $0) }).subtracting(seen)
+        #expect(missing.count == 0)
+        #expect(seen.count <= 2002)
     }
 
     @Test func makeDirtyRing_withoutRings_isAnError() throws {

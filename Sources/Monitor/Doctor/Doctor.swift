@@ -35,7 +35,7 @@ public struct Doctor: Sendable {
         ]
         findings += capabilities(system)
         findings += TinyGuest.modes.map { Self.mode($0.name, $0.run(), host: host) }
-        findings.append(Self.mode("second CPU (INIT, SIPI)", TinyGuest.startOtherVCPU(), host: host))
+        findings.append(Self.mode("second CPU (INIT/SIPI)", TinyGuest.startOtherVCPU(), host: host))
         if measures { findings += speeds }
         return DoctorReport(findings: findings)
     }
@@ -59,7 +59,7 @@ public struct Doctor: Sendable {
         case .pvm:
             Finding(
                 "vendor module", .limited, "kvm_pvm: KVM without the processor's virtualization",
-                remedy: "on a machine of your own, load kvm_intel or kvm_amd")
+                remedy: "kernels run slowly here; a host with kvm_intel or kvm_amd runs them natively")
         case .unknown: Finding("vendor module", .limited, "none that is known in /sys/module")
         }
     }
@@ -140,8 +140,6 @@ public struct Doctor: Sendable {
         }
         let millions = "\(speed / 1_000_000).\(speed / 100_000 % 10) million instructions a second"
         guard speed < 100_000_000 else { return Finding(name, .ok, millions) }
-        return Finding(
-            name, .limited, millions + ": emulated",
-            remedy: "expect guests to be slow here; a host with kvm_intel or kvm_amd runs them natively")
+        return Finding(name, .limited, millions + ": emulated")
     }
 }

@@ -49,7 +49,7 @@ struct TinyGuest: Sendable {
         ], answer: 0x1234_5678)
 
     static let paging32SetByMonitor = TinyGuest(
-        name: "32-bit paging, preset", entry: .paging32,
+        name: "32-bit paging (preset)", entry: .paging32,
         bytes: [
             0xA1, 0x00, 0x88, 0x40, 0x00,  // mov eax, [0x408800]
             0xE7, 0xF4,  // out 0xF4, eax
@@ -76,7 +76,7 @@ struct TinyGuest: Sendable {
     ]
 
     static let long = TinyGuest(
-        name: "long mode, preset", entry: .long, bytes: findInLongMode, answer: 0x1122_3344)
+        name: "long mode (preset)", entry: .long, bytes: findInLongMode, answer: 0x1122_3344)
 
     static let longSwitchedOn = TinyGuest(
         name: "long mode", entry: .protected32,
@@ -92,7 +92,7 @@ struct TinyGuest: Sendable {
 
     /// At CPL 3 with IOPL 3, so that OUT is allowed.
     static let longUser = TinyGuest(
-        name: "long mode, CPL 3", entry: .longUser, bytes: findInLongMode, answer: 0x1122_3344)
+        name: "long mode at CPL 3", entry: .longUser, bytes: findInLongMode, answer: 0x1122_3344)
 
     /// 31 bytes for 32-bit protected mode: CR4, CR3 and then CR0.PG.
     private static func switchPagingOn(cr4: UInt8, cr3: UInt32) -> [UInt8] {
@@ -132,10 +132,9 @@ struct TinyGuest: Sendable {
     static let startsOther = TinyGuest(
         name: "INIT and SIPI", entry: .protected32,
         bytes: [
-            0xC7, 0x05, 0x10, 0x03, 0xE0, 0xFE, 0x00, 0x00, 0x00, 0x01,  // mov dword [ICR high], APIC id 1
-            0xC7, 0x05, 0x00, 0x03, 0xE0, 0xFE, 0x00, 0x45, 0x00, 0x00,  // mov dword [ICR], INIT, assert
-            0xC7, 0x05, 0x10, 0x03, 0xE0, 0xFE, 0x00, 0x00, 0x00, 0x01,
-            0xC7, 0x05, 0x00, 0x03, 0xE0, 0xFE, 0x09, 0x46, 0x00, 0x00,  // mov dword [ICR], SIPI, vector 9
+            // To all but itself: kvm_pvm does not deliver them to one APIC id.
+            0xC7, 0x05, 0x00, 0x03, 0xE0, 0xFE, 0x00, 0x45, 0x0C, 0x00,  // mov dword [ICR], INIT, assert
+            0xC7, 0x05, 0x00, 0x03, 0xE0, 0xFE, 0x09, 0x46, 0x0C, 0x00,  // mov dword [ICR], SIPI, vector 9
             0xA1, 0x00, 0x91, 0x00, 0x00,  // wait: mov eax, [0x9100]
             0x85, 0xC0,  // test eax, eax
             0x74, 0xF7,  // jz wait
@@ -143,9 +142,9 @@ struct TinyGuest: Sendable {
             0xF4,  // hlt
         ], answer: 0x77)
 
-    /// What vCPU 1 runs, in real mode at 0900:0000.
+    /// What vCPU 1 runs, in real mode at 0900:0000 with DS 0.
     static let other: [UInt8] = [
-        0x2E, 0xC6, 0x06, 0x00, 0x01, 0x77,  // mov byte cs:[0x100], 0x77
+        0xC6, 0x06, 0x00, 0x91, 0x77,  // mov byte [0x9100], 0x77
         0xF4,  // hlt
         0xEB, 0xFD,  // jmp back to it
     ]
