@@ -35,6 +35,19 @@ public struct MiniKVM: ParsableCommand {
         }
     }
 
+    /// Reads the words behind `minikvm run` without running anything: for whoever builds command lines, and for
+    /// tests and fuzzers.
+    /// - Returns: the errors that the user would be told; empty when a machine would be made.
+    public static func errors(inRun words: [String]) -> [String] {
+        do {
+            return try RunCommand.parse(words).machineConfiguration().validate().map(\.description)
+        } catch let failure as Failure {
+            return [failure.text]
+        } catch {
+            return [RunCommand.message(for: error)]
+        }
+    }
+
     private static func end(_ error: any Error) -> Never {
         if let code = error as? ExitCode { Glibc.exit(code.rawValue) }
         if let failure = error as? Failure {

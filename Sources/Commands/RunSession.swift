@@ -20,7 +20,9 @@ final class RunSession {
     private let loop: EventLoop
     private let clock = MonotonicClock()
     private var machine: Machine?
+    private var terminal: Terminal?
     private var endingSignal: Int32?
+    private var outputIsLost = false
 
     /// - Parameters:
     ///   - options: what the flags say besides the machine.
@@ -36,10 +38,11 @@ final class RunSession {
     func run(_ configuration: MachineConfiguration) throws -> Int32 {
         let signals = try Signals(loop: loop) { [self] signal in
             endingSignal = signal
-            machine?.stop(.stopped)
+            stop()
         }
         defer { signals.close() }
         let terminal = try Terminal(loop: loop, receiver: receiver, onEvent: handle)
+        self.terminal = terminal
         defer { terminal.close(limit: 2000) }
         while true {
             let reason = try runOnce(configuration, terminal)
@@ -88,7 +91,7 @@ final class RunSession {
 
     private func handle(_ event: Terminal.Event) {
         switch event {
-        case .command(.stop): machine?.stop(.stopped)
+        case .command(.stop): stop()
         case .command(.help): tell(EscapeFilter.helpText)
         case .command(.sendBreak): machine?.serialPort.sendBreak()
         case .command(.statistics): tell(rawText(observation.statistics.summary().render()))
@@ -96,8 +99,16 @@ final class RunSession {
         case .inputEnded: endInput()
         case .outputLost(let error):
             printError(error.description)
-            machine?.stop(.stopped)
+            outputIsLost = true
+            stop()
         }
+    }
+
+    /// Ends the machine from outside.
+    private func stop() {
+        // A CPU may be waiting for a reader who is not coming back.
+        terminal?.output.release()
+        machine?.stop(.stopped)
     }
 
     /// What a terminal's user types at the end of input: a guest's shell or `echo` then ends.
@@ -121,7 +132,7 @@ final class RunSession {
         switch reason {
         case .halted, .poweredOff, .reset: return 0
         case .guestExit(let status): return Int32(status)
-        case .stopped: return endingSignal.map { 128 + $0 } ?? 0
+        case .stopped: return endingSignal.map { 128 + $0 } ?? (outputIsLost ? 1 : 0)
         case .crashed(let crash):
             if let machine { tell(CrashReport(machine, crash).render()) }
             return 1

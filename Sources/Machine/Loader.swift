@@ -173,7 +173,9 @@ struct Loader {
             try ScratchMemory(size: Int(compressed.decompressedSize))
         }
         do throws(Decompression.Failure) {
-            _ = try Decompression.decompress(format, compressed.compressed.bytes, into: scratch.bytes)
+            let progress = try Decompression.decompress(format, compressed.compressed.bytes, into: scratch.bytes)
+            // LZ4's legacy frame has no end mark: only the size tells that nothing is missing.
+            if progress.bytesWritten != scratch.bytes.count { throw .truncated(format) }
         } catch {
             throw .payload(path: path, reason: error.description)
         }

@@ -60,7 +60,7 @@ import Testing
             (["--kernel", ""], "the path is empty"),
         ] as [([String], String)])
     func wrongFlags_areToldInOneLine(words: [String], expected: String) {
-        let errors = RunCommand.check(words)
+        let errors = MiniKVM.errors(inRun: words)
         #expect(errors.contains { $0.contains(expected) && !$0.contains("\n") }, "\(errors)")
     }
 }
