@@ -33,6 +33,9 @@ let package = Package(
         // The KVM API.
         .target(name: "CKVM"),
         .target(name: "KVM", dependencies: ["CKVM"], swiftSettings: everywhere),
+        // The module as others may use it, built and run by its tests.
+        .executableTarget(
+            name: "minimal-guest", dependencies: ["KVM"], path: "Examples/MinimalGuest", swiftSettings: everywhere),
 
         // Free of the host: no Glibc, no Foundation, no KVM.
         .target(name: "GuestMemory", swiftSettings: hostFree),
@@ -76,7 +79,7 @@ let package = Package(
         .testTarget(name: "BootTests", dependencies: ["Boot", "Firmware", "GuestMemory"], swiftSettings: everywhere),
         .testTarget(
             name: "HostTests", dependencies: ["Host", "CHost", "Devices", "GuestMemory"], swiftSettings: everywhere),
-        .testTarget(name: "KVMTests", dependencies: ["KVM"], swiftSettings: everywhere),
+        .testTarget(name: "KVMTests", dependencies: ["KVM", "minimal-guest"], swiftSettings: everywhere),
         .testTarget(name: "MachineTests", dependencies: ["Machine", "GuestImages"], swiftSettings: everywhere),
         .testTarget(
             name: "CommandsTests",
