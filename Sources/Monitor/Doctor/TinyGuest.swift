@@ -132,7 +132,7 @@ struct TinyGuest: Sendable {
     static let startsOther = TinyGuest(
         name: "INIT and SIPI", entry: .protected32,
         bytes: [
-            // To all but itself: kvm_pvm does not deliver them to one APIC id.
+            // With the shorthand "all excluding self" in bits 18 and 19.
             0xC7, 0x05, 0x00, 0x03, 0xE0, 0xFE, 0x00, 0x45, 0x0C, 0x00,  // mov dword [ICR], INIT, assert
             0xC7, 0x05, 0x00, 0x03, 0xE0, 0xFE, 0x09, 0x46, 0x0C, 0x00,  // mov dword [ICR], SIPI, vector 9
             0xA1, 0x00, 0x91, 0x00, 0x00,  // wait: mov eax, [0x9100]
