@@ -15,6 +15,17 @@ import Testing
         #expect(report.render().split(separator: "\n").allSatisfy { $0.count <= 80 })
     }
 
+    @Test(arguments: TinyGuest.modes.map(\.name))
+    func run_guestOfAMode_passesUnlessTheModuleLacksIt(name: String) throws {
+        let guest = try #require(TinyGuest.modes.first { $0.name == name })
+        let isLacking = HostKVM.current() == .pvm && Self.paging32.contains(name)
+        #expect((guest.run(milliseconds: 5000) == .passed) == !isLacking)
+    }
+
+    @Test func startOtherVCPU_onThisHost_passes() {
+        #expect(TinyGuest.startOtherVCPU(milliseconds: 5000) == .passed)
+    }
+
     @Test func speeds_ofThisHost_areMeasured() {
         for entry in [.real, .protected32, .long, .longUser] as [TinyGuest.Entry] {
             #expect((TinyGuest.instructionsPerSecond(entry) ?? 0) > 1000)
