@@ -24,6 +24,7 @@ let package = Package(
         .library(name: "Boot", targets: ["Boot"]),
         .library(name: "Machine", targets: ["Machine"]),
         .library(name: "Monitor", targets: ["Monitor"]),
+        .library(name: "Commands", targets: ["Commands"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
@@ -59,13 +60,14 @@ let package = Package(
 
         // The built-in guests, one assembly file each, and the command line.
         .target(name: "GuestImages", path: "Guests/x86"),
-        .executableTarget(
-            name: "minikvm",
+        .target(
+            name: "Commands",
             dependencies: [
-                "Machine", "Monitor", "GuestImages", "Boot", "Host", "KVM",
+                "Machine", "Monitor", "GuestImages", "Host",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: everywhere),
+        .executableTarget(name: "minikvm", dependencies: ["Commands"], swiftSettings: everywhere),
 
         .testTarget(name: "GuestMemoryTests", dependencies: ["GuestMemory"], swiftSettings: everywhere),
         .testTarget(name: "DevicesTests", dependencies: ["Devices"], swiftSettings: everywhere),
@@ -76,6 +78,12 @@ let package = Package(
             name: "HostTests", dependencies: ["Host", "CHost", "Devices", "GuestMemory"], swiftSettings: everywhere),
         .testTarget(name: "KVMTests", dependencies: ["KVM"], swiftSettings: everywhere),
         .testTarget(name: "MachineTests", dependencies: ["Machine", "GuestImages"], swiftSettings: everywhere),
+        .testTarget(
+            name: "CommandsTests",
+            dependencies: [
+                "Commands", "Machine", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: everywhere),
         .testTarget(name: "MonitorTests", dependencies: ["Monitor", "Machine"], swiftSettings: everywhere),
         .testTarget(name: "IntegrationTests", path: "Tests/Integration", swiftSettings: everywhere),
     ]

@@ -1,10 +1,11 @@
-internal import ArgumentParser
+public import ArgumentParser
 internal import Glibc
 internal import Host
 
 /// The command line of the virtual machine monitor: one file a subcommand.
-@main struct MiniKVM: ParsableCommand {
-    static let configuration = CommandConfiguration(
+public struct MiniKVM: ParsableCommand {
+    /// The name, the help and the subcommands.
+    public static let configuration = CommandConfiguration(
         commandName: "minikvm",
         abstract: "Runs virtual machines on Linux/KVM, and shows what happens inside.",
         discussion: """
@@ -20,8 +21,11 @@ internal import Host
         version: "minikvm 0.1.0",
         subcommands: [RunCommand.self, GuestsCommand.self, DoctorCommand.self])
 
+    /// As the parser makes it.
+    public init() {}
+
     /// Parses and runs. Every error is one line on standard error: 2 for a wrong command line, 1 for a failure.
-    static func main() {
+    public static func main() {
         Terminal.secureStandardDescriptors()
         do {
             var command = try parseAsRoot()

@@ -96,6 +96,18 @@ struct RunCommand: ParsableCommand {
         throw ExitCode(try session.run(configuration))
     }
 
+    /// Parses the words behind `minikvm run` without running anything: what tests and fuzzers want of it.
+    /// - Returns: the errors that the user would be told; empty when a machine would be made.
+    static func check(_ words: [String]) -> [String] {
+        do {
+            return try parse(words).machineConfiguration().validate().map(\.description)
+        } catch let failure as Failure {
+            return [failure.text]
+        } catch {
+            return [message(for: error)]
+        }
+    }
+
     /// What the flags say, as a value.
     func machineConfiguration() throws -> MachineConfiguration {
         let sources: [(String, Bool)] = [
