@@ -175,9 +175,10 @@ struct Loader {
     }
 
     /// Gives the parts of memory that a starting kernel is sure to use to the guest in huge pages: a guest's first
-    /// touch of each 4 KiB page is an exit to the host's kernel otherwise.
+    /// touch of each 4 KiB page is an exit to the host's kernel otherwise. The host pays for all of it at once, so a
+    /// big guest, which may never use most of its memory, gets no more than this.
     private func prepareMemory() {
-        _ = hostMemory.collapse(0..<configuration.memoryBytes)
+        _ = hostMemory.collapse(0..<min(configuration.memoryBytes, 512 << 20))
     }
 
     // MARK: Files and words

@@ -17,7 +17,9 @@ final class RunSession {
     private let loop: EventLoop
     private let clock = MonotonicClock()
     private var machine: Machine?
+    private var terminal: Terminal?
     private var endingSignal: Int32?
+    private var isOutputLost = false
 
     /// - Parameter options: what the flags say besides the machine.
     init(options: Options) throws {
@@ -30,10 +32,11 @@ final class RunSession {
     func run(_ configuration: MachineConfiguration) throws -> Int32 {
         let signals = try Signals(loop: loop) { [self] signal in
             endingSignal = signal
-            machine?.stop(.stopped)
+            stop()
         }
         defer { signals.close() }
         let terminal = try Terminal(loop: loop, receiver: receiver, onEvent: handle)
+        self.terminal = terminal
         defer { terminal.close(limit: 2000) }
         while true {
             let reason = try runOnce(configuration, terminal)
@@ -76,15 +79,22 @@ final class RunSession {
 
     private func handle(_ event: Terminal.Event) {
         switch event {
-        case .command(.stop): machine?.stop(.stopped)
+        case .command(.stop): stop()
         case .command(.help): tell(EscapeFilter.helpText)
         case .command(.sendBreak): machine?.serialPort.sendBreak()
         case .command(.statistics), .command(.screenshot): tell(EscapeFilter.helpText)
         case .inputEnded: endInput()
         case .outputLost(let error):
             printError(error.description)
-            machine?.stop(.stopped)
+            isOutputLost = true
+            stop()
         }
+    }
+
+    /// Ends the machine, and lets a CPU go that waits for somebody to read the guest's output.
+    private func stop() {
+        machine?.stop(.stopped)
+        terminal?.output.release()
     }
 
     /// What a terminal's user types at the end of input: a guest's shell or `echo` then ends.
@@ -103,7 +113,7 @@ final class RunSession {
         switch reason {
         case .halted, .poweredOff, .reset: return 0
         case .guestExit(let status): return Int32(status)
-        case .stopped: return endingSignal.map { 128 + $0 } ?? 0
+        case .stopped: return endingSignal.map { 128 + $0 } ?? (isOutputLost ? 1 : 0)
         case .crashed(let crash):
             terminal.close(limit: 2000)
             if let machine { tell(CrashReport(machine, crash).render()) }
