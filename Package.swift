@@ -80,7 +80,10 @@ let package = Package(
         .testTarget(
             name: "HostTests", dependencies: ["Host", "CHost", "Devices", "GuestMemory"], swiftSettings: everywhere),
         .testTarget(name: "KVMTests", dependencies: ["KVM", "minimal-guest"], swiftSettings: everywhere),
-        .testTarget(name: "MachineTests", dependencies: ["Machine", "GuestImages"], swiftSettings: everywhere),
+        .testTarget(
+            name: "MachineTests",
+            dependencies: ["Machine", "GuestImages", "KVM", "Devices", "Firmware", "GuestMemory", "Host"],
+            swiftSettings: everywhere),
         .testTarget(
             name: "CommandsTests",
             dependencies: [
@@ -88,6 +91,8 @@ let package = Package(
             ],
             swiftSettings: everywhere),
         .testTarget(name: "MonitorTests", dependencies: ["Monitor", "Machine"], swiftSettings: everywhere),
-        .testTarget(name: "IntegrationTests", path: "Tests/Integration", swiftSettings: everywhere),
+        // These run the program as a process; the dependency has it built before them.
+        .testTarget(
+            name: "IntegrationTests", dependencies: ["minikvm"], path: "Tests/Integration", swiftSettings: everywhere),
     ]
 )

@@ -1,6 +1,7 @@
 public import ArgumentParser
 internal import Glibc
 internal import Host
+internal import Machine
 
 /// The command line of the virtual machine monitor: one file a subcommand.
 public struct MiniKVM: ParsableCommand {

@@ -62,7 +62,7 @@ struct RunLoop {
         case .systemEvent(.reset): machine.stop(.reset)
         case .shutdown:
             // Linux's last resort to restart is a triple fault; a panicking kernel gets there too.
-            crash(.shutdown)
+            crash(machine.console.panicMessage.map { .panic(message: $0) } ?? .shutdown)
         case .internalError(let error):
             record.address = UInt64(error.suberror)
             crash(.internalError(error))
