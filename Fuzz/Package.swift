@@ -6,6 +6,9 @@ import PackageDescription
 let fuzzers: [(name: String, modules: [String])] = [
     ("FuzzUART", ["Devices"]),
     ("FuzzDevices", ["Devices"]),
+    ("FuzzLinuxImage", ["Boot", "Firmware", "GuestMemory"]),
+    ("FuzzELF", ["Boot", "Firmware", "GuestMemory"]),
+    ("FuzzCommand", ["Commands"]),
 ]
 
 let everywhere: [SwiftSetting] = [
@@ -21,12 +24,18 @@ let package = Package(
     // The name, so that it does not matter what the folder of a clone is called.
     dependencies: [.package(name: "mini-kvm", path: "..")],
     targets: [
-        .target(name: "FuzzInput", path: "FuzzInput", swiftSettings: everywhere)
+        .target(name: "FuzzInput", path: "FuzzInput", swiftSettings: everywhere),
+        // Guest RAM, for what loads into it.
+        .target(
+            name: "FuzzRAM",
+            dependencies: ["Firmware", "GuestMemory"].map { .product(name: $0, package: "mini-kvm") },
+            path: "FuzzRAM", swiftSettings: everywhere),
     ]
         + fuzzers.map { fuzzer in
             .executableTarget(
                 name: fuzzer.name,
-                dependencies: ["FuzzInput"] + fuzzer.modules.map { .product(name: $0, package: "mini-kvm") },
+                dependencies: ["FuzzInput"] + (fuzzer.modules.contains("GuestMemory") ? ["FuzzRAM"] : [])
+                    + fuzzer.modules.map { .product(name: $0, package: "mini-kvm") },
                 path: "Targets/\(fuzzer.name)",
                 // libFuzzer brings the main function.
                 swiftSettings: everywhere + [.unsafeFlags(["-parse-as-library"])])

@@ -145,7 +145,7 @@ stuck:
     movw    $AT(monitor_text), %si
     movw    $monitor_text_end - monitor_text, %cx
     movw    $GUEST_DEBUG_CONSOLE_PORT, %dx
-    rep outsb                           // one exit can carry many bytes: kvm_run's io.count
+    rep outsb                           // one instruction; KVM hands the bytes over one by one
     testw   %cx, %cx
     jnz     failed16
     say16   "hypercall: the monitor answers on port 0xE9: ok\n"

@@ -3,7 +3,7 @@
 // Real mode computes addresses as segment * 16 + offset and checks nothing. In protected mode a segment register holds
 // a selector, the index of a descriptor in the global descriptor table (GDT); the descriptor has a base, a limit and
 // rights, and every access is checked against them (SDM vol. 3, 3.4 and 5.3). The way there is SDM vol. 3, 10.9.1.
-// None of these steps leaves the guest on real virtualization hardware: only the texts do.
+// None of these steps reaches the monitor: only the texts do.
 #include "guest.h"
 
 #define CR0_PE (1 << 0)                 // protection enable (SDM vol. 3, 2.5)

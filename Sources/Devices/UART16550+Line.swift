@@ -76,9 +76,7 @@ extension UART16550 {
             }
             state.receiver.append(character, isBreak: isBreak)
         }
-        if state.receiver.count == 1 {
-            noteErrorOfFirstCharacter()
-        }
+        noteErrorOfFirstCharacter()
     }
 
     /// LSR shows the errors of the character that is read next (data sheet 8.6).

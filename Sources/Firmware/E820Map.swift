@@ -44,10 +44,10 @@ public struct E820Map: Equatable, Sendable {
         self.init(
             ram.map { Entry($0, .ram) } + [
                 Entry(BoardLayout.extendedBIOSData, .reserved),
-                Entry(BoardLayout.acpiTables, .reserved),
+                Entry(BoardLayout.firmware, .reserved),
                 Entry(BoardLayout.kvmReserved, .reserved),
             ])
-        remove(AddressRange(start: BoardLayout.baseMemoryEnd, end: BoardLayout.acpiTables.start))
+        remove(AddressRange(start: BoardLayout.baseMemoryEnd, end: BoardLayout.firmware.start))
     }
 
     /// The map of this board with all of `memory` as RAM.

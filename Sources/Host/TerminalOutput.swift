@@ -30,6 +30,8 @@ public final class TerminalOutput: CharacterPort, @unchecked Sendable {
 
     private let file: OwnedDescriptor
     private let kind: Kind
+    /// Asked once: a terminal that has hung up no longer says that it is one.
+    private let isTerminal: Bool
     private let loop: EventLoop
     private let onLost: (HostError) -> Void
     private let lock = ConditionLock()
@@ -54,7 +56,8 @@ public final class TerminalOutput: CharacterPort, @unchecked Sendable {
             throw HostError("write to", "descriptor \(descriptor)", errno: errno, hint: "give it a terminal or a file")
         }
         let type = status.st_mode & S_IFMT
-        let canBlock = type == S_IFIFO || isatty(descriptor) == 1
+        isTerminal = isatty(descriptor) == 1
+        let canBlock = type == S_IFIFO || isTerminal
         var own: Int32 = -1
         if canBlock {
             own = open("/proc/self/fd/\(descriptor)", O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY)
@@ -157,7 +160,7 @@ public final class TerminalOutput: CharacterPort, @unchecked Sendable {
         if let source { loop.remove(source) }
         source = nil
         lock.lock()
-        if !isLost { lose(isatty(file.rawValue) == 1 ? EIO : EPIPE) }
+        if !isLost { lose(isTerminal ? EIO : EPIPE) }
         lock.unlock()
     }
 

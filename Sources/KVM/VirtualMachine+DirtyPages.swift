@@ -113,8 +113,15 @@ public struct DirtyRing: ~Copyable {
             let mapping = mmap(nil, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, offset),
             mapping != MAP_FAILED
         else {
-            throw KVMError(
-                operation: operation, errno: errno, hint: "are the dirty rings enabled, with as many entries?")
+            throw KVMError(operation: operation, errno: errno)
+        }
+        // mmap itself takes any size, and a page that is not there is SIGBUS when it is touched: touch all of them by
+        // MADV_POPULATE_READ (22), which answers EFAULT instead.
+        guard madvise(mapping, bytes, 22) == 0 else {
+            let error = KVMError(
+                operation: operation, errno: errno, hint: "the dirty rings are not enabled with \(count) entries")
+            munmap(mapping, bytes)
+            throw error
         }
         entries = mapping.bindMemory(to: kvm_dirty_gfn.self, capacity: Int(count))
         self.count = Int(count)

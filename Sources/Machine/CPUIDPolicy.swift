@@ -36,7 +36,8 @@ struct CPUIDPolicy {
             entry.ecx = 0
             entry.edx = 0
         case 0x8000_0001:
-            entry.ecx &= ~(ExtendedECX.svm | ExtendedECX.perfctrCore | ExtendedECX.perfctrNorthBridge | ExtendedECX.perfctrL2)
+            entry.ecx &=
+                ~(ExtendedECX.svm | ExtendedECX.perfctrCore | ExtendedECX.perfctrNorthBridge | ExtendedECX.perfctrL2)
         // SVM's own leaf, and memory encryption.
         case 0x8000_000A, 0x8000_001F:
             entry.eax = 0

@@ -11,6 +11,8 @@ final class KernelObjects: Sendable {
     let supportedCPUID: [CPUIDEntry]
     /// Whether KVM's local APICs have a TSC-deadline timer.
     let hasTSCDeadlineTimer: Bool
+    /// Whether KVM copies the registers to where they can be read without an ioctl.
+    let sharesRegisters: Bool
     /// Whether there are interrupt chips in the kernel.
     let hasInterruptChips: Bool
 
@@ -24,6 +26,7 @@ final class KernelObjects: Sendable {
         }
         supportedCPUID = try system.supportedCPUID()
         hasTSCDeadlineTimer = system.check(.tscDeadlineTimer) > 0
+        sharesRegisters = system.check(.syncRegisters) & Int(SharedRegisterSets.general.rawValue) != 0
         hasInterruptChips = configuration.interruptController == .kernel
         let virtualMachine = try system.makeVirtualMachine()
         // Intel's KVM needs four pages of guest-physical space for real mode; the others ignore the calls.

@@ -11,17 +11,23 @@ public struct MachineEnvironment {
     public var console: any CharacterPort
     /// Time.
     public var clock: any Clock
-    /// Sees every exit; nil measures and tells nothing.
+    /// Sees every exit.
     public var observer: (any ExitObserver)?
+    /// Whether the observer is told times and instruction pointers, which cost a little at each exit.
+    public var measuresTime: Bool
 
     /// - Parameters:
     ///   - console: where the serial port's characters go.
     ///   - clock: time.
     ///   - observer: sees every exit.
-    public init(console: any CharacterPort, clock: any Clock, observer: (any ExitObserver)? = nil) {
+    ///   - measuresTime: whether the observer is told times and instruction pointers.
+    public init(
+        console: any CharacterPort, clock: any Clock, observer: (any ExitObserver)? = nil, measuresTime: Bool = false
+    ) {
         self.console = console
         self.clock = clock
         self.observer = observer
+        self.measuresTime = measuresTime
     }
 }
 

@@ -98,8 +98,14 @@ extension MachineConfiguration {
             refuse("\(cpus) CPUs: the board's tables name at most \(Self.maximumCPUs); give fewer")
         }
         if interruptController == .none {
-            if cpus > 1 { refuse("\(cpus) CPUs without an interrupt controller: nothing could start the others; add --irqchip kernel") }
-            if case .linux = guest { refuse("Linux without an interrupt controller cannot run; leave out --irqchip none") }
+            if cpus > 1 {
+                refuse(
+                    "\(cpus) CPUs without an interrupt controller: nothing could start the others; add --irqchip kernel"
+                )
+            }
+            if case .linux = guest {
+                refuse("Linux without an interrupt controller cannot run; leave out --irqchip none")
+            }
         }
         switch guest {
         case .program(_, let bytes, let address):
@@ -109,7 +115,9 @@ extension MachineConfiguration {
             if mode == .real, address > 0xF_FFFF {
                 refuse("flat binary at 0x\(String(address, radix: 16)): real mode reaches 0xFFFFF; give a lower --at")
             } else if mode != .real, address > 0xFFFF_FFFF {
-                refuse("flat binary at 0x\(String(address, radix: 16)): beyond the 4 GiB that are mapped; give a lower --at")
+                refuse(
+                    "flat binary at 0x\(String(address, radix: 16)): beyond the 4 GiB that are mapped; give a lower --at"
+                )
             } else {
                 refuseOutside(address, 0, refuse)
             }
@@ -128,7 +136,8 @@ extension MachineConfiguration {
         if address >= 0xC000_0000, address < 0x1_0000_0000 {
             refuse("guest at \(hex): in the hole from 0xc0000000 to 4 GiB, where devices are; give another --at")
         } else if address >= memoryBytes || size > memoryBytes - address {
-            refuse("guest at \(hex): outside the \(memoryBytes >> 20) MiB of memory; give a lower --at or more --memory")
+            refuse(
+                "guest at \(hex): outside the \(memoryBytes >> 20) MiB of memory; give a lower --at or more --memory")
         }
     }
 }

@@ -7,18 +7,21 @@ struct RunLoop {
     private let machine: Machine
     private let processor: Processor
     private let observer: (any ExitObserver)?
+    private let measures: Bool
 
     init(machine: Machine, processor: Processor) {
         self.machine = machine
         self.processor = processor
         observer = machine.environment.observer
+        measures = observer != nil && machine.environment.measuresTime
     }
 
     /// Runs until the machine stops.
     func run() {
         do throws(KVMError) {
+            if measures, machine.kernel.sharesRegisters { processor.vcpu.sharedRegisterSets = .general }
             while true {
-                let entered = observer == nil ? 0 : machine.nanoseconds
+                let entered = measures ? machine.nanoseconds : 0
                 let exit = try processor.vcpu.run()
                 if case .interrupted = exit {
                     guard machine.lifecycle.checkpoint({ processor.exitRequest.clear() }) else { return }
@@ -36,13 +39,14 @@ struct RunLoop {
         var record = ExitRecord()
         record.vcpu = UInt32(truncatingIfNeeded: processor.number)
         record.kind = ExitKind(exit)
-        if observer != nil {
+        if measures {
+            if machine.kernel.sharesRegisters { record.instructionPointer = processor.vcpu.sharedInstructionPointer }
             record.time = machine.nanoseconds
             record.guestNanoseconds = record.time &- entered
         }
         answer(exit, &record)
         if let observer {
-            record.monitorNanoseconds = machine.nanoseconds &- record.time
+            if measures { record.monitorNanoseconds = machine.nanoseconds &- record.time }
             observer.observe(record)
         }
         processor.lastExits.append(record)

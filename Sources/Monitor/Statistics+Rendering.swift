@@ -68,7 +68,8 @@ extension Statistics.Summary {
         case ..<10_000: "\(nanoseconds) ns"
         case ..<10_000_000: decimal(nanoseconds, unit: 1000) + " us"
         case ..<10_000_000_000: decimal(nanoseconds, unit: 1_000_000) + " ms"
-        default: decimal(nanoseconds, unit: 1_000_000_000) + " s"
+        case ..<100_000_000_000_000_000: decimal(nanoseconds, unit: 1_000_000_000) + " s"
+        default: "> 3 years"
         }
     }
 

@@ -19,4 +19,9 @@ final class TemporaryFolder: Sendable {
         try contents.write(to: URL(fileURLWithPath: file))
         return file
     }
+
+    /// Writes a file of text and gives its path.
+    func write(_ text: String) throws -> String {
+        try write(Data(text.utf8))
+    }
 }

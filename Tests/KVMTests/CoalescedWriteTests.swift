@@ -16,7 +16,9 @@ import Testing
             0xF4,  // hlt
         ])
         guard
-            has(.coalescedPIO, guest.machine, otherwise: { try guest.machine.coalesceWrites(address: 0x520, size: 1, isPort: true) })
+            has(
+                .coalescedPIO, guest.machine,
+                otherwise: { try guest.machine.coalesceWrites(address: 0x520, size: 1, isPort: true) })
         else { return }
         try guest.machine.coalesceWrites(address: 0x520, size: 1, isPort: true)
         try guest.machine.coalesceWrites(address: 0xD0000, size: 0x100, isPort: false)
@@ -53,7 +55,9 @@ import Testing
             0xF4,  // hlt
         ])
         guard
-            has(.coalescedPIO, guest.machine, otherwise: { try guest.machine.coalesceWrites(address: 0x520, size: 2, isPort: true) })
+            has(
+                .coalescedPIO, guest.machine,
+                otherwise: { try guest.machine.coalesceWrites(address: 0x520, size: 2, isPort: true) })
         else { return }
         try guest.machine.coalesceWrites(address: 0x520, size: 2, isPort: true)
         var values: [UInt64] = []
@@ -72,7 +76,7 @@ import Testing
             }
         }
         #expect(values == (1...400).reversed().map(UInt64.init))
-        // The ring has 170 places, one of which stays empty.
-        #expect(exits == 2)
+        // The ring has 170 places, one of which stays empty. Linux 6.1 takes a ring with half as many for full.
+        #expect((2...4).contains(exits))
     }
 }

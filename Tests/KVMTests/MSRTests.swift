@@ -2,9 +2,9 @@ import KVM
 import Testing
 
 @Suite struct MSRTests {
-    /// MSR 0x4B564DFF is none of KVM's.
+    /// MSR 0xC0DE is none of KVM's.
     private static let foreign: [UInt8] = [
-        0x66, 0xB9, 0xFF, 0x4D, 0x56, 0x4B,  // mov ecx,0x4b564dff
+        0x66, 0xB9, 0xDE, 0xC0, 0x00, 0x00,  // mov ecx,0xc0de
         0x0F, 0x32,  // rdmsr
         0x66, 0x89, 0xC3,  // mov ebx,eax
         0x66, 0x89, 0xD6,  // mov esi,edx
@@ -28,14 +28,14 @@ import Testing
             Issue.record("no RDMSR exit")
             return
         }
-        #expect(read.index == 0x4B56_4DFF)
+        #expect(read.index == 0xC0DE)
         #expect(read.reason == .unknown)
         read.complete(0x1122_3344_5566_7788)
         guard case .writeMSR(let write) = try guest.vcpu.run() else {
             Issue.record("no WRMSR exit")
             return
         }
-        #expect(write.index == 0x4B56_4DFF)
+        #expect(write.index == 0xC0DE)
         #expect(write.value == 0x0123_4567_89AB_CDEF)
         write.complete()
         let exit = try guest.next()
@@ -102,9 +102,9 @@ import Testing
 
     @Test func msrs_set_areReadBack() throws {
         let guest = try TinyGuest([])
-        let entries = [MSREntry(index: 0x174, value: 0x10), MSREntry(index: 0x176, value: 0xFFFF_8000_0000_1234)]
+        let entries = [MSREntry(index: 0x174, value: 0x10), MSREntry(index: 0xC000_0082, value: 0xFFFF_8000_0000_1234)]
         try guest.vcpu.setMSRs(entries)
-        let read = try guest.vcpu.msrs([0x174, 0x176])
+        let read = try guest.vcpu.msrs([0x174, 0xC000_0082])
         #expect(read == entries)
     }
 
@@ -121,14 +121,14 @@ import Testing
 
     @Test func msrs_unknownOne_endsTheAnswerAndNamesItWhenSet() throws {
         let guest = try TinyGuest([])
-        let foreign: UInt32 = 0x4B56_4DFF
+        let foreign: UInt32 = 0xC0DE
         let read = try guest.vcpu.msrs([0x176, foreign, 0x175])
         #expect(read.map(\.index) == [0x176])
         let error = #expect(throws: KVMError.self) {
             let fill = (0..<300).map { _ in MSREntry(index: 0x176, value: 1) }
             try guest.vcpu.setMSRs(fill + [MSREntry(index: foreign, value: 7)])
         }
-        #expect(error?.hint == "KVM refuses the value 0x7 for MSR 0x4b564dff")
+        #expect(error?.hint == "KVM refuses the value 0x7 for MSR 0xc0de")
     }
 
     @Test func msrIndices_canAllBeRead() throws {

@@ -1,11 +1,13 @@
 import Foundation
 import KVM
+import Testing
 
 /// A machine with one vCPU in real mode and code at 0x1000, which it starts with. Segments begin at 0 and reach over
 /// 4 GiB ("unreal mode"), so that a guest of few bytes sees all of its memory; the stack begins at 0x8000.
 final class TinyGuest {
     static let codeAddress = 0x1000
     static let handlerAddress = 0x1100
+    static let unexpectedAddress = 0x1200
 
     let machine: VirtualMachine
     let vcpu: VirtualCPU
@@ -20,7 +22,7 @@ final class TinyGuest {
         handler: [UInt8] = [], prepare: (borrowing VirtualMachine) throws -> Void = { _ in }
     ) throws {
         let machine = try KVMSystem().makeVirtualMachine()
-        let mapping = mmap(nil, memorySize, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0)!
+        let mapping = try #require(mmap(nil, memorySize, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0))
         memory = UnsafeMutableRawBufferPointer(start: mapping, count: memorySize)
         // A machine without its memory is one memory slot, below the hole at 0xD0000 that tests use for MMIO.
         let low = UnsafeMutableRawBufferPointer(rebasing: memory[..<0xC0000])
@@ -35,8 +37,11 @@ final class TinyGuest {
         self.machine = machine
         memory[Self.codeAddress...].copyBytes(from: code)
         memory[Self.handlerAddress...].copyBytes(from: handler)
-        for vector in handlers {
-            memory.storeBytes(of: UInt32(Self.handlerAddress), toByteOffset: vector * 4, as: UInt32.self)
+        // Every other vector ends the guest by a write to port 0xF5, so that no test hangs on an unexpected one.
+        memory[Self.unexpectedAddress...].copyBytes(from: [0xE6, 0xF5, 0xF4])  // out 0xf5,al; hlt
+        for vector in 0..<256 {
+            let address = handlers.contains(vector) ? Self.handlerAddress : Self.unexpectedAddress
+            memory.storeBytes(of: UInt32(address), toByteOffset: vector * 4, as: UInt32.self)
         }
         var special = try vcpu.specialRegisters()
         for segment in [\SpecialRegisters.cs, \.ds, \.es, \.fs, \.gs, \.ss] {
@@ -50,7 +55,7 @@ final class TinyGuest {
     }
 
     deinit {
-        munmap(memory.baseAddress!, memory.count)
+        munmap(memory.baseAddress, memory.count)
     }
 
     func start(at address: UInt64) throws {
@@ -59,6 +64,31 @@ final class TinyGuest {
         registers.rsp = 0x8000
         registers.rflags = 2
         try vcpu.setRegisters(registers)
+    }
+
+    /// Special registers for 64-bit code, with page tables in guest memory: the PML4 at 0x2000, PDPT at 0x3000, and
+    /// page directory at 0x4000, whose first entry maps 2 MiB to themselves and the second 0x200000 to 0x400000.
+    func longMode(_ registers: SpecialRegisters) -> SpecialRegisters {
+        memory.storeBytes(of: 0x3003, toByteOffset: 0x2000, as: UInt64.self)
+        memory.storeBytes(of: 0x4003, toByteOffset: 0x3000, as: UInt64.self)
+        memory.storeBytes(of: 0x0083, toByteOffset: 0x4000, as: UInt64.self)
+        memory.storeBytes(of: 0x40_0083, toByteOffset: 0x4008, as: UInt64.self)
+        var special = registers
+        special.cr3 = 0x2000
+        special.controlRegister4.insert(.pae)
+        special.controlRegister0.formUnion([.pe, .pg])
+        special.extendedFeatureEnable = [.lme, .lma]
+        special.cs.type = 11
+        special.cs.l = 1
+        special.cs.db = 0
+        special.cs.s = 1
+        special.cs.present = 1
+        special.cs.selector = 8
+        for segment in [\SpecialRegisters.ds, \.es, \.ss] {
+            special[keyPath: segment].selector = 16
+            special[keyPath: segment].type = 3
+        }
+        return special
     }
 
     /// What a test compares of an exit.
@@ -98,7 +128,7 @@ final class TinyGuest {
             let exit = try next()
             seen.append(exit)
             switch exit {
-            case .halt, .other, .out(0xF4, _): return seen
+            case .halt, .other, .out(0xF4, _), .out(0xF5, _): return seen
             default: continue
             }
         }

@@ -52,7 +52,7 @@ private final class Run {
             board: board, clock: clock, interrupt: sci, timer: powerTimer)
         others = [
             DebugExit(board: board), DebugConsole(port: output), postCode, SystemControlPortA(board: board),
-            SystemControlPortB(clock: clock), ResetControl(board: board), RegisterWindow(keyboard, from: 4),
+            SystemControlPortB(clock: clock), ResetControl(board: board),
         ]
     }
 

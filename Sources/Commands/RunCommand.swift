@@ -1,5 +1,6 @@
 public import ArgumentParser
 public import Machine
+internal import Monitor
 
 extension MachineConfiguration.FlatMode: ExpressibleByArgument {}
 extension MachineConfiguration.LinuxEntry: ExpressibleByArgument {}
@@ -66,6 +67,17 @@ struct RunCommand: ParsableCommand {
     @Flag(name: [.customShort("v"), .long], help: "Tell what is loaded where before the guest starts.")
     var verbose = false
 
+    @Option(
+        defaultAsFlag: "-",
+        help: ArgumentHelp("Write a line for each exit to standard error, or to a file.", valueName: "file"))
+    var trace: String?
+
+    @Option(help: ArgumentHelp("What the trace's lines are: text, json.", valueName: "format"))
+    var traceFormat: TraceFormat?
+
+    @Flag(help: "Count exits and the time they take, and show both at the end.")
+    var stats = false
+
     @Option(help: ArgumentHelp("The KVM device.", valueName: "path"))
     var kvm = "/dev/kvm"
 
@@ -77,7 +89,10 @@ struct RunCommand: ParsableCommand {
             throw Failure.usage(errors.map(\.description).joined(separator: "\nminikvm: "))
         }
         let session = try RunSession(
-            options: RunSession.Options(reboots: !noReboot, isVerbose: verbose))
+            options: RunSession.Options(reboots: !noReboot, isVerbose: verbose, showsStatistics: stats),
+            observation: Observation(
+                cpus: configuration.cpus, tracePath: trace, traceFormat: traceFormat ?? .text,
+                measuresTime: stats || trace != nil))
         throw ExitCode(try session.run(configuration))
     }
 
@@ -95,13 +110,17 @@ struct RunCommand: ParsableCommand {
                         + "--boot-sector"
                     : "run: \(given.joined(separator: " and ")) exclude each other; give one of them")
         }
-        try refuse([("--initrd", initrd != nil), ("--append", append != nil), ("--entry", entry != nil)], without: "--kernel", kernel != nil)
+        try refuse(
+            [("--initrd", initrd != nil), ("--append", append != nil), ("--entry", entry != nil)],
+            without: "--kernel", kernel != nil)
+        try refuse([("--trace-format", traceFormat != nil)], without: "--trace", trace != nil)
         try refuse([("--at", at != nil), ("--mode", mode != nil)], without: "--flat", flat != nil)
 
         if let name {
             guard let guest = BuiltInGuest.named(name) else {
                 throw Failure.usage("run: there is no built-in guest '\(name)'; `minikvm guests` lists them")
             }
+            if guest.needs32BitPaging { try refuseWithout32BitPaging(name) }
             return MachineConfiguration(
                 guest: .program(name: name, bytes: guest.bytes, address: guest.address),
                 memoryBytes: memory?.bytes ?? 2 << 20, cpus: cpus ?? guest.cpus,
@@ -118,6 +137,13 @@ struct RunCommand: ParsableCommand {
         }
         return MachineConfiguration(
             guest: guest, memoryBytes: memory?.bytes ?? 256 << 20, cpus: cpus ?? 1, interruptController: irqchip)
+    }
+
+    /// Says beforehand what would end as a guest's incomprehensible death: this KVM lacks what the guest is about.
+    private func refuseWithout32BitPaging(_ name: String) throws {
+        // A KVM that cannot be asked is reported when the machine is made.
+        guard let objection = try? BedProbe().paging32Objection else { return }
+        throw Failure.failed("run \(name): \(objection)")
     }
 
     private func refuse(_ options: [(String, Bool)], without needed: String, _ isThere: Bool) throws {

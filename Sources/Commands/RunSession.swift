@@ -11,19 +11,25 @@ final class RunSession {
         var reboots = true
         /// Whether to tell what is loaded where.
         var isVerbose = false
+        /// Whether the statistics are shown at the end.
+        var showsStatistics = false
     }
 
     private let options: Options
+    private let observation: Observation
     private let loop: EventLoop
     private let clock = MonotonicClock()
     private var machine: Machine?
     private var terminal: Terminal?
     private var endingSignal: Int32?
-    private var isOutputLost = false
+    private var outputIsLost = false
 
-    /// - Parameter options: what the flags say besides the machine.
-    init(options: Options) throws {
+    /// - Parameters:
+    ///   - options: what the flags say besides the machine.
+    ///   - observation: looks at the exits.
+    init(options: Options, observation: Observation) throws {
         self.options = options
+        self.observation = observation
         loop = try EventLoop()
     }
 
@@ -40,8 +46,11 @@ final class RunSession {
         defer { terminal.close(limit: 2000) }
         while true {
             let reason = try runOnce(configuration, terminal)
+            observation.flush()
             if reason == .reset, options.reboots, endingSignal == nil { continue }
-            return status(reason, terminal)
+            terminal.close(limit: 2000)
+            if options.showsStatistics { tell(observation.statistics.summary().render()) }
+            return status(reason)
         }
     }
 
@@ -49,7 +58,10 @@ final class RunSession {
         let machine: Machine
         do throws(MachineError) {
             machine = try Machine(
-                configuration, environment: MachineEnvironment(console: terminal.output, clock: clock))
+                configuration,
+                environment: MachineEnvironment(
+                    console: terminal.output, clock: clock, observer: observation,
+                    measuresTime: observation.measuresTime))
         } catch {
             if case .configuration = error { throw Failure.usage(error.description) }
             throw Failure.failed(error.description)
@@ -82,24 +94,31 @@ final class RunSession {
         case .command(.stop): stop()
         case .command(.help): tell(EscapeFilter.helpText)
         case .command(.sendBreak): machine?.serialPort.sendBreak()
-        case .command(.statistics), .command(.screenshot): tell(EscapeFilter.helpText)
+        case .command(.statistics): tell(rawText(observation.statistics.summary().render()))
+        case .command(.screenshot): tell("\r\nminikvm: this machine has no screen\r\n")
         case .inputEnded: endInput()
         case .outputLost(let error):
             printError(error.description)
-            isOutputLost = true
+            outputIsLost = true
             stop()
         }
     }
 
-    /// Ends the machine, and lets a CPU go that waits for somebody to read the guest's output.
+    /// Ends the machine from outside.
     private func stop() {
-        machine?.stop(.stopped)
+        // A CPU may be waiting for a reader who is not coming back.
         terminal?.output.release()
+        machine?.stop(.stopped)
     }
 
     /// What a terminal's user types at the end of input: a guest's shell or `echo` then ends.
     private func endInput() {
         _ = machine?.serialPort.receive([0x04])
+    }
+
+    /// Lines for a terminal in raw mode.
+    private func rawText(_ text: String) -> String {
+        "\r\n" + text.split(separator: "\n", omittingEmptySubsequences: false).joined(separator: "\r\n")
     }
 
     private func tell(_ text: String) {
@@ -109,13 +128,12 @@ final class RunSession {
 
     // MARK: The end
 
-    private func status(_ reason: StopReason, _ terminal: Terminal) -> Int32 {
+    private func status(_ reason: StopReason) -> Int32 {
         switch reason {
         case .halted, .poweredOff, .reset: return 0
         case .guestExit(let status): return Int32(status)
-        case .stopped: return endingSignal.map { 128 + $0 } ?? (isOutputLost ? 1 : 0)
+        case .stopped: return endingSignal.map { 128 + $0 } ?? (outputIsLost ? 1 : 0)
         case .crashed(let crash):
-            terminal.close(limit: 2000)
             if let machine { tell(CrashReport(machine, crash).render()) }
             return 1
         }
