@@ -296,7 +296,11 @@ final class Child {
         var chunk = [UInt8](repeating: 0, count: 65536)
         let received = read(item.fd, &chunk, chunk.count)
         if received > 0 {
-            if item.fd == errorsDescriptor { errors += chunk.prefix(received) } else { output += chunk.prefix(received) }
+            if item.fd == errorsDescriptor {
+                errors += chunk.prefix(received)
+            } else {
+                output += chunk.prefix(received)
+            }
         } else if received == 0 || errno != EAGAIN {
             if item.fd == master { return hangUp() }
             outputs.removeAll { $0 == item.fd }
