@@ -122,7 +122,9 @@ final class RunSession {
 
     private func status(_ reason: StopReason) -> Int32 {
         switch reason {
-        case .halted, .poweredOff, .reset: return 0
+        // A reset that is not followed by another start because of a signal.
+        case .reset: return endingSignal.map { 128 + $0 } ?? 0
+        case .halted, .poweredOff: return 0
         case .guestExit(let status): return Int32(status)
         case .stopped: return endingSignal.map { 128 + $0 } ?? (outputIsLost ? 1 : 0)
         case .crashed(let crash):
