@@ -20,9 +20,9 @@ struct Outcome: Sendable {
         return "\(end)\n--- standard output\n\(output)\n--- standard error\n\(errors)---"
     }
 
-    /// The lines of standard output, whichever way they end.
+    /// The lines of standard output, whichever way they end: "\r\n" is one character.
     var lines: [String] {
-        output.replacing("\r", with: "").split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+        output.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).map(String.init)
     }
 }
 
