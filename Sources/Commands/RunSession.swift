@@ -18,6 +18,7 @@ final class RunSession {
     private let options: Options
     private let observation: Observation
     private let loop: EventLoop
+    private let guestInput: GuestInput
     private let clock = MonotonicClock()
     private var machine: Machine?
     private var terminal: Terminal?
@@ -31,6 +32,7 @@ final class RunSession {
         self.options = options
         self.observation = observation
         loop = try EventLoop()
+        guestInput = try GuestInput(loop: loop)
     }
 
     /// Runs a machine to its end.
@@ -41,9 +43,12 @@ final class RunSession {
             stop()
         }
         defer { signals.close() }
-        let terminal = try Terminal(loop: loop, receiver: receiver, onEvent: handle)
+        let terminal = try Terminal(loop: loop, receiver: guestInput.receiver, onEvent: handle)
         self.terminal = terminal
-        defer { terminal.close(limit: 2000) }
+        defer {
+            guestInput.close()
+            terminal.close(limit: 2000)
+        }
         while true {
             let reason = try runOnce(configuration, terminal)
             observation.flush()
@@ -68,9 +73,7 @@ final class RunSession {
         }
         if options.isVerbose { for line in machine.memoryMap { printError(line) } }
         self.machine = machine
-        let input = terminal.input
-        machine.serialPort.onRoom { input.roomMayHaveGrown() }
-        input.roomMayHaveGrown()
+        guestInput.connect(terminal.input, to: machine.serialPort)
         do throws(MachineError) {
             try machine.start { [loop] in loop.stop() }
         } catch {
@@ -83,12 +86,6 @@ final class RunSession {
 
     // MARK: The terminal
 
-    private var receiver: TerminalInput.Receiver {
-        TerminalInput.Receiver(
-            wantsInput: { [self] in machine?.serialPort.receiveCapacity ?? 0 },
-            receive: { [self] bytes in machine?.serialPort.receive(Array(bytes)) ?? 0 })
-    }
-
     private func handle(_ event: Terminal.Event) {
         switch event {
         case .command(.stop): stop()
@@ -96,7 +93,7 @@ final class RunSession {
         case .command(.sendBreak): machine?.serialPort.sendBreak()
         case .command(.statistics): tell(rawText(observation.statistics.summary().render()))
         case .command(.screenshot): tell("\r\nminikvm: this machine has no screen\r\n")
-        case .inputEnded: endInput()
+        case .inputEnded: guestInput.end()
         case .outputLost(let error):
             printError(error.description)
             outputIsLost = true
@@ -109,11 +106,6 @@ final class RunSession {
         // A CPU may be waiting for a reader who is not coming back.
         terminal?.output.release()
         machine?.stop(.stopped)
-    }
-
-    /// What a terminal's user types at the end of input: a guest's shell or `echo` then ends.
-    private func endInput() {
-        _ = machine?.serialPort.receive([0x04])
     }
 
     /// Lines for a terminal in raw mode.

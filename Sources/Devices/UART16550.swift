@@ -65,6 +65,10 @@ public final class UART16550: ByteDevice {
     private var interruptIsRaised = false
     /// What `isReadyForMore` was after the last access.
     var wasReadyForMore = false
+    /// How often `isListening` has become true. A driver that starts or tests the port makes it so for moments only;
+    /// whoever has characters may wait and see whether this still is what it was.
+    public private(set) var listeningBeginnings = 0
+    private var wasListening = false
     /// LSR reads without data since the last write; see `isListening`.
     private var idleLineStatusReads = 0
     /// THR writes since the last access to another register.
@@ -202,6 +206,10 @@ public final class UART16550: ByteDevice {
     /// Ends every access: the line follows IIR, and whoever has characters hears that there is room.
     func accessEnded() {
         updateInterrupt()
+        if isListening != wasListening {
+            wasListening.toggle()
+            if wasListening { listeningBeginnings &+= 1 }
+        }
         let isReady = isReadyForMore
         if isReady != wasReadyForMore {
             wasReadyForMore = isReady

@@ -61,8 +61,12 @@ struct RunLoop {
         case .systemEvent(.shutdown): machine.stop(.poweredOff)
         case .systemEvent(.reset): machine.stop(.reset)
         case .shutdown:
-            // Linux's last resort to restart is a triple fault; a panicking kernel gets there too.
-            crash(.shutdown)
+            // Linux's last resort to restart, and its first with `reboot=t`, is a triple fault.
+            if machine.console.isRestarting, machine.console.panicMessage == nil {
+                machine.stop(.reset)
+            } else {
+                crash(.shutdown)
+            }
         case .internalError(let error):
             record.address = UInt64(error.suberror)
             crash(.internalError(error))

@@ -71,11 +71,13 @@ import Testing
         Case("option without its value", status: 2, "Missing value for '--kernel <file>'…" + runHelp) { _ in
             ["run", "--kernel"]
         },
-        Case("two guests by name", status: 2, "Unexpected argument 'halt'…" + runHelp) { _ in ["run", "hello", "halt"] },
+        Case("two guests by name", status: 2, "Unexpected argument 'halt'…" + runHelp) { _ in ["run", "hello", "halt"]
+        },
         Case("unknown guest", status: 2, "run: there is no built-in guest 'helo'; `minikvm guests` lists them") { _ in
             ["run", "helo"]
         },
-        Case("guest without a name", status: 2, "run: there is no built-in guest ''; `minikvm guests` lists them") { _ in
+        Case("guest without a name", status: 2, "run: there is no built-in guest ''; `minikvm guests` lists them") {
+            _ in
             ["run", ""]
         },
         Case(
@@ -113,10 +115,13 @@ import Testing
         Case("unknown entry", status: 2, "The value 'efi' is invalid for '--entry <way>'…" + runHelp) { _ in
             ["run", "--kernel", "k", "--entry", "efi"]
         },
-        Case("unknown interrupt controller", status: 2, "The value 'user' is invalid for '--irqchip <where>'…" + runHelp) {
+        Case(
+            "unknown interrupt controller", status: 2, "The value 'user' is invalid for '--irqchip <where>'…" + runHelp
+        ) {
             _ in ["run", "hello", "--irqchip", "user"]
         },
-        Case("address that is no number", status: 2, "The value '8000h' is invalid for '--at <address>'…" + runHelp) { _ in
+        Case("address that is no number", status: 2, "The value '8000h' is invalid for '--at <address>'…" + runHelp) {
+            _ in
             ["run", "--flat", "f", "--at", "8000h"]
         },
         Case("address of nothing", status: 2, "The value '0x' is invalid for '--at <address>'…" + runHelp) { _ in
@@ -150,8 +155,10 @@ import Testing
         memory("65T", "memory of 71468255805440 bytes: more than the 64 TiB that x86-64 can map; give less"),
         memory("1023K", "memory of 1047552 bytes: too little; give at least 1M"),
         memory("1025K", "memory of 1049600 bytes: not a multiple of 4096; give a whole number of MiB, such as 256M"),
-        Case("more memory than the host has", "cannot set up 64 TiB of guest memory: this host has …; give the guest less memory")
-        { _ in ["run", "hello", "--memory", "64T"] },
+        Case(
+            "more memory than the host has",
+            "cannot set up 64 TiB of guest memory: this host has …; give the guest less memory"
+        ) { _ in ["run", "hello", "--memory", "64T"] },
         cpus("0", "0 CPUs: a machine needs at least one; give --cpus 1 or more"),
         cpus("-3", "-3 CPUs: a machine needs at least one; give --cpus 1 or more"),
         cpus("256", "256 CPUs: the board's tables name at most 255; give fewer"),
@@ -218,7 +225,8 @@ import Testing
         Case("flat file without a name", status: 2, "flat binary: the path is empty; name a file") { _ in
             ["run", "--flat", "", "--at", "0x8000"]
         },
-        Case("boot sector missing", "cannot open boot sector 'DIR/missing': no such file or directory; check the path") {
+        Case("boot sector missing", "cannot open boot sector 'DIR/missing': no such file or directory; check the path")
+        {
             ["run", "--boot-sector", $0.path + "/missing"]
         },
         Case("boot sector empty", "cannot use boot sector 'DIR/sector': it is empty; …") {
@@ -259,11 +267,15 @@ import Testing
             "KVM that is another device",
             "KVM_GET_API_VERSION: Inappropriate ioctl for device (errno 25); /dev/null is not the KVM device"
         ) { _ in ["run", "hello", "--kvm", "/dev/null"] },
-        Case("KVM that is a file", "KVM_GET_API_VERSION: Inappropriate ioctl for device (errno 25); DIR/kvm is not the KVM device") {
+        Case(
+            "KVM that is a file",
+            "KVM_GET_API_VERSION: Inappropriate ioctl for device (errno 25); DIR/kvm is not the KVM device"
+        ) {
             ["run", "hello", "--kvm", try $0.file("kvm", [1])]
         },
         Case("KVM that is a folder", "open DIR: Is a directory (errno 21)…") { ["run", "hello", "--kvm", $0.path] },
-        Case("KVM without a name", "open : No such file or directory (errno 2)…") { _ in ["run", "hello", "--kvm", ""] },
+        Case("KVM without a name", "open : No such file or directory (errno 2)…") { _ in ["run", "hello", "--kvm", ""]
+        },
     ]
 
     @Test func file_thatMayNotBeRead_isToldWithWhatToCheck() throws {

@@ -20,9 +20,9 @@ struct Outcome: Sendable {
         return "\(end)\n--- standard output\n\(output)\n--- standard error\n\(errors)---"
     }
 
-    /// The lines of standard output, whichever way they end.
+    /// The lines of standard output, whichever way they end: "\r\n" is one character.
     var lines: [String] {
-        output.replacing("\r", with: "").split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+        output.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).map(String.init)
     }
 }
 
@@ -296,7 +296,11 @@ final class Child {
         var chunk = [UInt8](repeating: 0, count: 65536)
         let received = read(item.fd, &chunk, chunk.count)
         if received > 0 {
-            if item.fd == errorsDescriptor { errors += chunk.prefix(received) } else { output += chunk.prefix(received) }
+            if item.fd == errorsDescriptor {
+                errors += chunk.prefix(received)
+            } else {
+                output += chunk.prefix(received)
+            }
         } else if received == 0 || errno != EAGAIN {
             if item.fd == master { return hangUp() }
             outputs.removeAll { $0 == item.fd }

@@ -194,7 +194,8 @@ import Testing
         outcome.expect(status: 1)
         #expect(
             outcome.errors
-                == "minikvm: cannot write to the terminal: broken pipe; the guest's output is lost\n", "\(outcome.text)")
+                == "minikvm: cannot write to the terminal: broken pipe; the guest's output is lost\n", "\(outcome.text)"
+        )
     }
 
     @Test func output_toAFullDevice_endsWithAMessage() throws {

@@ -55,7 +55,8 @@ import Testing
                 0x0F, 0x0B,  // ud2
                 0xFF, 0x0F, 0x00, 0x00, 0x20, 0x00, 0x00, 0x00, 0x00, 0x00,  // register: limit 0xFFF, base 0x200000
             ],
-            sentence: "The guest took #UD (invalid opcode) at 0x00100007 (`ud2`), but its gate in the IDT at 0x00200000 "
+            sentence:
+                "The guest took #UD (invalid opcode) at 0x00100007 (`ud2`), but its gate in the IDT at 0x00200000 "
                 + "is not present (0x0000000000000000).",
             lines: ["  6 #UD (invalid opcode): not present (0x0000000000000000)"]),
         Kind(
@@ -159,7 +160,8 @@ import Testing
                 0xB8, 0x40, 0x00, 0x00, 0x00,  // movl $0x40, %eax
                 0x8E, 0xD8,  // movw %ax, %ds
             ],
-            sentence: "At 0x00100005 the guest loads DS with selector 0x0040 (mov ds, ax), but it lies beyond the GDT's "
+            sentence:
+                "At 0x00100005 the guest loads DS with selector 0x0040 (mov ds, ax), but it lies beyond the GDT's "
                 + "limit 0x002F: #GP.",
             advice: "GDTR is 0x00001000 with limit 0x002F"),
         Kind(
@@ -168,7 +170,8 @@ import Testing
                 0x48, 0xB8, 0x00, 0x90, 0x78, 0x56, 0x34, 0x12, 0x00, 0x00,  // movabsq $0x123456789000, %rax
                 0x48, 0x8B, 0x18,  // movq (%rax), %rbx
             ],
-            sentence: "The guest took #PF (page fault) for address 0x123456789000 (CR2) at 0x0010000A with no IDT: IDTR "
+            sentence:
+                "The guest took #PF (page fault) for address 0x123456789000 (CR2) at 0x0010000A with no IDT: IDTR "
                 + "still has real mode's value (base 0, limit 0xFFFF).",
             lines: [
                 "CR2    0000123456789000", "page walk of CR2 0x123456789000, 4-level paging:",
@@ -229,7 +232,8 @@ import Testing
         outcome.expect(status: 1)
         let report = Report(outcome.errors)
         #expect(
-            report.crash == "The guest switches on 32-bit paging, and this host's KVM (kvm_pvm) cannot do 32-bit paging.",
+            report.crash
+                == "The guest switches on 32-bit paging, and this host's KVM (kvm_pvm) cannot do 32-bit paging.",
             "\(outcome.text)")
         #expect(report.advice.contains("minikvm doctor"))
         report.expectShape(outcome)

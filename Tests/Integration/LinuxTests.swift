@@ -73,7 +73,8 @@ enum LinuxFiles {
         // There is no PCI bus, and nobody told of one.
         "PCI: Fatal: No config space access function found", "PCI: System does not support PCI",
         // A busy host lets the emulated processor wait: the kernel finds that time has passed.
-        "clocksource: Long readout interval", "clocksource: timekeeping watchdog", "rcu_tasks", "hrtimer: interrupt took",
+        "clocksource: Long readout interval", "clocksource: timekeeping watchdog", "rcu_tasks",
+        "hrtimer: interrupt took",
         "sched: RT throttling activated", "perf: interrupt took too long", "workqueue:",
     ]
 
@@ -109,7 +110,8 @@ enum LinuxFiles {
     @Test func poweroff_byTheShell_endsWithStatus0() throws {
         // Without a word for it, the init gives a shell on the console.
         let child = try MiniKVM.start(
-            Self.options("CLOUD_KERNEL", "console=ttyS0 panic=-1 quiet loglevel=1"), input: .terminal, output: .terminal,
+            Self.options("CLOUD_KERNEL", "console=ttyS0 panic=-1 quiet loglevel=1"), input: .terminal,
+            output: .terminal,
             limit: Self.limit)
         try child.waitFor("guest:~$ ")
         child.send("echo $((6 * 7)); poweroff\r")
@@ -137,8 +139,9 @@ enum LinuxFiles {
         #expect(outcome.lines.count { $0 == "minikvm: init" } == 1, "\(outcome.text)")
     }
 
-    /// The ways by which Linux restarts a machine: by ACPI's reset register, the keyboard controller, and port 0xCF9.
-    @Test(arguments: ["", "reboot=k", "reboot=p"]) func reboot_each_bootsAgain(way: String) throws {
+    /// The ways by which Linux restarts a machine: by ACPI's reset register, the keyboard controller, port 0xCF9, and a
+    /// triple fault.
+    @Test(arguments: ["", "reboot=k", "reboot=p", "reboot=t"]) func reboot_each_bootsAgain(way: String) throws {
         let child = try MiniKVM.start(
             Self.options("CLOUD_KERNEL", "console=ttyS0 panic=-1 quiet loglevel=1 minikvm.bench \(way)", cpus: 2),
             limit: Self.limit)
@@ -160,7 +163,8 @@ enum LinuxFiles {
         outcome.expect(status: 1)
         let report = Report(outcome.errors)
         #expect(
-            Pattern.matches(report.crash, "The guest's kernel gave up: Kernel panic - not syncing: sysrq triggered crash…"),
+            Pattern.matches(
+                report.crash, "The guest's kernel gave up: Kernel panic - not syncing: sysrq triggered crash…"),
             "\(outcome.text)")
         #expect(report.reason == "the guest's kernel gave up", "\(outcome.text)")
         let start = report.lines.firstIndex(of: "--- last lines of the console") ?? 0

@@ -148,6 +148,12 @@ import Testing
         #expect(try Self.run(TestProgram.printAndReset, "reboot: Restarting system\r\n").0 == .reset)
     }
 
+    /// Linux with `reboot=t`.
+    @Test func kernel_thatTripleFaultsToRestart_resets() throws {
+        #expect(
+            try Self.run(TestProgram.printAndTripleFault, "[    1.0] reboot: Restarting system\r\n").0 == .reset)
+    }
+
     @Test func kernel_thatTripleFaultsWithoutPanic_hasShutDown() throws {
         #expect(try Self.run(TestProgram.printAndTripleFault, "hello\r\n").0 == .crashed(Crash(.shutdown, vcpu: 0)))
     }

@@ -72,12 +72,16 @@ import Testing
         Mistake(
             "flat above what is mapped", .flat(path: "x", address: 1 << 32, mode: .long), memory: 5 << 30,
             errors: ["flat binary at 0x100000000: beyond the 4 GiB that are mapped; give a lower --at"]),
-        Mistake("flat without a file", .flat(path: "", address: 0x8000, mode: .real), errors: [
-            "flat binary: the path is empty; name a file"
-        ]),
-        Mistake("boot sector without a file", .bootSector(path: ""), errors: [
-            "boot sector: the path is empty; name a file"
-        ]),
+        Mistake(
+            "flat without a file", .flat(path: "", address: 0x8000, mode: .real),
+            errors: [
+                "flat binary: the path is empty; name a file"
+            ]),
+        Mistake(
+            "boot sector without a file", .bootSector(path: ""),
+            errors: [
+                "boot sector: the path is empty; name a file"
+            ]),
         Mistake(
             "Linux without files", .linux(kernel: "", initrd: "", commandLine: "a\0b", entry: .pvh), memory: 1 << 28,
             errors: [
