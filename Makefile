@@ -35,7 +35,7 @@ box:
 	@scripts/box -- $(if $(COMMAND),bash -c '$(subst ','\'',$(COMMAND))',bash)
 
 format:
-	@swift format --in-place --parallel --recursive --configuration .swift-format Package.swift Sources Tests Examples Fuzz
+	@swift format --in-place --parallel --recursive --configuration .swift-format Package.swift Sources Tests Examples
 
 fuzz:
 	@scripts/setup run </dev/null
