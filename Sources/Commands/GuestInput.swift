@@ -18,7 +18,7 @@ final class GuestInput: @unchecked Sendable {
     private let owesEnd = Atomic<Bool>(false)
 
     /// Nanoseconds for which a driver is taken to be starting.
-    private static let settlingTime: UInt64 = 5_000_000
+    private static let settlingTime: UInt64 = 20_000_000
     /// What a terminal's user types at the end of input: Ctrl-D.
     private static let endOfTransmission: UInt8 = 0x04
 
