@@ -35,11 +35,11 @@ box:
 	@scripts/box -- $(if $(COMMAND),bash -c '$(subst ','\'',$(COMMAND))',bash)
 
 format:
-	@swift format --in-place --parallel --recursive --configuration .swift-format Package.swift Sources Tests
+	@git ls-files -z '*.swift' | xargs -0 swift format --in-place --parallel --configuration .swift-format
 
 fuzz:
-	@scripts/setup run </dev/null
-	@MINIKVM_FUZZ_SECONDS=$(FUZZ_SECONDS) swift test --filter '[Ff]uzz'
+	@scripts/setup test </dev/null
+	@scripts/fuzz --seconds $(FUZZ_SECONDS)
 
 clean:
 	@rm -rf .build

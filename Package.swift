@@ -24,6 +24,7 @@ let package = Package(
         .library(name: "Boot", targets: ["Boot"]),
         .library(name: "Machine", targets: ["Machine"]),
         .library(name: "Monitor", targets: ["Monitor"]),
+        .library(name: "Commands", targets: ["Commands"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
@@ -32,6 +33,9 @@ let package = Package(
         // The KVM API.
         .target(name: "CKVM"),
         .target(name: "KVM", dependencies: ["CKVM"], swiftSettings: everywhere),
+        // The module as others may use it, built and run by its tests.
+        .executableTarget(
+            name: "minimal-guest", dependencies: ["KVM"], path: "Examples/MinimalGuest", swiftSettings: everywhere),
 
         // Free of the host: no Glibc, no Foundation, no KVM.
         .target(name: "GuestMemory", swiftSettings: hostFree),
@@ -59,13 +63,14 @@ let package = Package(
 
         // The built-in guests, one assembly file each, and the command line.
         .target(name: "GuestImages", path: "Guests/x86"),
-        .executableTarget(
-            name: "minikvm",
+        .target(
+            name: "Commands",
             dependencies: [
-                "Machine", "Monitor", "GuestImages", "Boot", "Host", "KVM",
+                "Machine", "Monitor", "GuestImages", "Host",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: everywhere),
+        .executableTarget(name: "minikvm", dependencies: ["Commands"], swiftSettings: everywhere),
 
         .testTarget(name: "GuestMemoryTests", dependencies: ["GuestMemory"], swiftSettings: everywhere),
         .testTarget(name: "DevicesTests", dependencies: ["Devices"], swiftSettings: everywhere),
@@ -74,9 +79,20 @@ let package = Package(
         .testTarget(name: "BootTests", dependencies: ["Boot", "Firmware", "GuestMemory"], swiftSettings: everywhere),
         .testTarget(
             name: "HostTests", dependencies: ["Host", "CHost", "Devices", "GuestMemory"], swiftSettings: everywhere),
-        .testTarget(name: "KVMTests", dependencies: ["KVM"], swiftSettings: everywhere),
-        .testTarget(name: "MachineTests", dependencies: ["Machine", "GuestImages"], swiftSettings: everywhere),
+        .testTarget(name: "KVMTests", dependencies: ["KVM", "minimal-guest"], swiftSettings: everywhere),
+        .testTarget(
+            name: "MachineTests",
+            dependencies: ["Machine", "GuestImages", "KVM", "Devices", "Firmware", "GuestMemory", "Host"],
+            swiftSettings: everywhere),
+        .testTarget(
+            name: "CommandsTests",
+            dependencies: [
+                "Commands", "Machine", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: everywhere),
         .testTarget(name: "MonitorTests", dependencies: ["Monitor", "Machine"], swiftSettings: everywhere),
-        .testTarget(name: "IntegrationTests", path: "Tests/Integration", swiftSettings: everywhere),
+        // These run the program as a process; the dependency has it built before them.
+        .testTarget(
+            name: "IntegrationTests", dependencies: ["minikvm"], path: "Tests/Integration", swiftSettings: everywhere),
     ]
 )

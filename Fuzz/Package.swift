@@ -8,6 +8,7 @@ let fuzzers: [(name: String, modules: [String])] = [
     ("FuzzDevices", ["Devices"]),
     ("FuzzLinuxImage", ["Boot", "Firmware", "GuestMemory"]),
     ("FuzzELF", ["Boot", "Firmware", "GuestMemory"]),
+    ("FuzzCommand", ["Commands"]),
 ]
 
 let everywhere: [SwiftSetting] = [

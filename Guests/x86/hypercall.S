@@ -17,7 +17,7 @@
 #define CPUID_HYPERVISOR 0x40000000
 
 #define WATCHDOG 0x30                   // vector of the timer
-#define WATCHDOG_COUNT 200000000        // 0.2 seconds
+#define WATCHDOG_COUNT 2000000000       // 2 seconds: on a busy host a call alone may take half of one
 #define STUCK 0x57AC                    // what the watchdog makes of a call that does not end
 #define REFUSED 0xBAD                   // and the handler of #UD, of one that is an invalid opcode after all
 #define APIC_BASE 0x1B

@@ -5,8 +5,8 @@ extension UART16550 {
     /// On a real line, what arrives while no driver listens is lost: drivers reset the FIFOs and read RBR empty when
     /// they start. A user who types ahead, or gives a script as standard input, must not lose a line to that. So
     /// characters stay with the host until the guest has said that it waits for them: it enables the interrupt
-    /// (ERBFI), or it polls. Polling is known by two reads of LSR that find no data with no write in between: as the
-    /// transmitter is always empty, one that only sends never needs the second. The polling is over when the guest
+    /// (ERBFI), or it polls. Polling is known by sixteen reads of LSR that find no data with no write in between: as
+    /// the transmitter is always empty, one that only sends never needs so many. The polling is over when the guest
     /// sets up the port anew or reads RBR without there being data.
     public var isListening: Bool {
         state.interruptEnable.contains(.receivedDataAvailable) || state.isPolled

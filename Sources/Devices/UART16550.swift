@@ -65,8 +65,15 @@ public final class UART16550: ByteDevice {
     private var interruptIsRaised = false
     /// What `isReadyForMore` was after the last access.
     var wasReadyForMore = false
+    /// How often `isListening` has become true. A driver that starts or tests the port makes it so for moments only;
+    /// whoever has characters may wait and see whether this still is what it was.
+    public private(set) var listeningBeginnings = 0
+    private var wasListening = false
     /// LSR reads without data since the last write; see `isListening`.
     private var idleLineStatusReads = 0
+    /// How many of them in a row make the guest one that polls for input. Linux reads LSR two or three times in a row
+    /// while it prints, long before its driver keeps what it is sent.
+    static let idleReadsOfAPoller = 16
     /// THR writes since the last access to another register.
     private var transmitBurst = 0
 
@@ -202,6 +209,10 @@ public final class UART16550: ByteDevice {
     /// Ends every access: the line follows IIR, and whoever has characters hears that there is room.
     func accessEnded() {
         updateInterrupt()
+        if isListening != wasListening {
+            wasListening.toggle()
+            if wasListening { listeningBeginnings &+= 1 }
+        }
         let isReady = isReadyForMore
         if isReady != wasReadyForMore {
             wasReadyForMore = isReady
@@ -280,11 +291,12 @@ public final class UART16550: ByteDevice {
         if !state.receiver.isEmpty {
             status.insert(.dataReady)
         } else {
-            // The transmitter is always empty, so nobody needs to read this twice but who waits for a character.
-            if idleLineStatusReads > 0 {
+            // The transmitter is always empty, so nobody reads this again and again but who waits for a character.
+            idleLineStatusReads += 1
+            if idleLineStatusReads >= Self.idleReadsOfAPoller {
+                idleLineStatusReads = 0
                 state.isPolled = true
             }
-            idleLineStatusReads = 1
         }
         return status.rawValue
     }

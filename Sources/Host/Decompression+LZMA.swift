@@ -16,20 +16,27 @@ extension Decompression {
         stream.avail_in = input.count
         stream.next_out = output.baseAddress?.assumingMemoryBound(to: UInt8.self)
         stream.avail_out = output.count
+        // When the output is full, the decoder may still have to see the end of the stream. It then gets one byte
+        // of our own to write to: a stream that uses it holds too much.
+        let spare = UnsafeMutablePointer<UInt8>.allocate(capacity: 1)
+        defer { spare.deallocate() }
+        var isFull = false
         while true {
-            let room = stream.avail_out
-            let left = stream.avail_in
-            let result = lzma_code(&stream, LZMA_FINISH)
-            switch result {
+            if stream.avail_out == 0 {
+                guard !isFull else { throw .outputTooSmall(format, capacity: output.count) }
+                isFull = true
+                stream.next_out = spare
+                stream.avail_out = 1
+            }
+            switch lzma_code(&stream, LZMA_FINISH) {
+            case LZMA_OK: continue
             case LZMA_STREAM_END:
-                return Progress(bytesRead: input.count - stream.avail_in, bytesWritten: output.count - stream.avail_out)
-            case LZMA_OK:
-                // Without progress the decoder would say LZMA_BUF_ERROR the next time.
-                if room == stream.avail_out, left == stream.avail_in {
-                    throw room == 0 ? .outputTooSmall(format, capacity: output.count) : .truncated(format)
+                guard !isFull || stream.avail_out == 1 else {
+                    throw .outputTooSmall(format, capacity: output.count)
                 }
-            case LZMA_BUF_ERROR:
-                throw stream.avail_out == 0 ? .outputTooSmall(format, capacity: output.count) : .truncated(format)
+                let bytesWritten = isFull ? output.count : output.count - stream.avail_out
+                return Progress(bytesRead: input.count - stream.avail_in, bytesWritten: bytesWritten)
+            case LZMA_BUF_ERROR: throw .truncated(format)
             case LZMA_MEM_ERROR, LZMA_MEMLIMIT_ERROR: throw .noMemory(format)
             case LZMA_FORMAT_ERROR: throw .corrupt(format, "the header is not of this format")
             case LZMA_OPTIONS_ERROR: throw .corrupt(format, "it uses options that are unknown here")

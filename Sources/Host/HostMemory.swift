@@ -2,12 +2,9 @@ internal import CHost
 internal import Glibc
 public import GuestMemory
 
-/// Guest RAM as the host keeps it: one shared mapping of an anonymous file (memfd), handed to KVM as memory
-/// slots and to `GuestMemory` as regions.
+/// Guest RAM as the host keeps it, handed to KVM as memory slots and to `GuestMemory` as regions.
 ///
-/// A memfd rather than anonymous memory, so that the RAM can be shared with another process (a device in its
-/// own process, a snapshot) by its descriptor. Nothing is set aside when it is made: a page costs the host
-/// memory from its first use on.
+/// Nothing is set aside when it is made: a page costs the host memory from its first use on.
 public final class HostMemory: @unchecked Sendable {
     // Unchecked: all stored properties are constants. The bytes are shared with the guest by design, and
     // `GuestMemory` says how to read them.
@@ -16,22 +13,39 @@ public final class HostMemory: @unchecked Sendable {
     public let base: UnsafeMutableRawPointer
     /// The number of bytes.
     public let size: UInt64
+    /// Whether huge pages can be had depends on it.
+    public let backing: Backing
     private let file: OwnedDescriptor
+
+    /// What the mapping is made of.
+    public enum Backing: Equatable, Sendable {
+        /// A memfd, mapped shared: another process can have the RAM by its descriptor (a device in a process of
+        /// its own, a snapshot). Linux backs it by huge pages only if the administrator allows them for shared
+        /// memory (`/sys/kernel/mm/transparent_hugepage/shmem_enabled`: `advise`, `within_size` or `always`); the
+        /// default is `never`, and recent kernels hold to it even for `collapse`.
+        case sharedFile
+        /// Memory of this process alone. Linux backs it by huge pages from the first touch on, unless
+        /// `/sys/kernel/mm/transparent_hugepage/enabled` is `never`; the default is `always` or `madvise`.
+        case privateMemory
+    }
 
     /// The granularity of guest RAM and of the host's ordinary pages, in bytes.
     public static let pageSize: UInt64 = 4096
     /// The size of the pages that a second-level x86-64 page-table entry maps, in bytes.
     public static let hugePageSize: UInt64 = 2 << 20
 
-    /// The memfd behind the mapping, sealed against changes of its size. It is closed with this object.
+    /// The memfd behind the mapping, sealed against changes of its size; -1 for `privateMemory`. It is closed with
+    /// this object.
     public var descriptor: Int32 { file.rawValue }
 
     /// All the bytes.
     public var bytes: UnsafeMutableRawBufferPointer { .init(start: base, count: Int(size)) }
 
     /// Makes zero-filled guest RAM.
-    /// - Parameter size: bytes; a multiple of 4096, not 0, and at most the host's RAM and swap together.
-    public init(size: UInt64) throws(HostError) {
+    /// - Parameters:
+    ///   - size: bytes; a multiple of 4096, not 0, and at most the host's RAM and swap together.
+    ///   - backing: what the mapping is made of.
+    public init(size: UInt64, backing: Backing = .sharedFile) throws(HostError) {
         let amount = "\(ByteCount(size)) of guest memory"
         guard size > 0, size % HostMemory.pageSize == 0 else {
             throw HostError(
@@ -45,10 +59,15 @@ public final class HostMemory: @unchecked Sendable {
                 "set up", amount, because: "this host has \(ByteCount(available)) of RAM and swap",
                 hint: "give the guest less memory")
         }
-        let file = try HostMemory.makeFile(size: size, amount: amount)
+        let file =
+            switch backing {
+            case .sharedFile: try HostMemory.makeFile(size: size, amount: amount)
+            case .privateMemory: OwnedDescriptor(owning: -1)
+            }
         base = try HostMemory.map(file.rawValue, size: Int(size), amount: amount)
         self.file = file
         self.size = size
+        self.backing = backing
         // Advice only: a kernel without one of them runs the guest all the same.
         _ = madvise(base, Int(size), Int32(MADV_HUGEPAGE))
         _ = madvise(base, Int(size), Int32(MADV_DONTDUMP))
@@ -99,8 +118,9 @@ public final class HostMemory: @unchecked Sendable {
             throw HostError("find address space for", amount, errno: errno, hint: hint)
         }
         let aligned = reservation.alignedUp(toMultipleOf: alignment)
+        let sharing = descriptor >= 0 ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS
         let mapping = mmap(
-            aligned, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE | MAP_FIXED, descriptor, 0)
+            aligned, size, PROT_READ | PROT_WRITE, sharing | MAP_NORESERVE | MAP_FIXED, descriptor, 0)
         guard let mapping, mapping != MAP_FAILED else {
             let reason = errno
             munmap(reservation, reserved)
@@ -137,15 +157,15 @@ extension HostMemory {
         /// Bytes of the range, rounded out to huge pages, that were asked for.
         public let asked: UInt64
         /// The `errno` value of the last huge page that was refused; nil when there was none.
-        /// EINVAL: the kernel is older than 6.1 or does not do it for shared memory. ENOMEM: no free huge page.
+        /// EINVAL: the kernel is older than 6.1, or may not do it for this `backing`. ENOMEM: no free huge page.
         public let refusal: Int32?
     }
 
     /// Backs a range by huge pages now (MADV_COLLAPSE, Linux 6.1), where the host can.
     ///
     /// A guest's first touch of a page is an exit to the host's kernel; with huge pages there are 512 times fewer.
-    /// It works even when transparent huge pages are set to `never` for shared memory. It costs the host the whole
-    /// range at once, so ask for what the guest will certainly use.
+    /// It costs the host the whole range at once, so ask for what the guest will certainly use. Whether it can be
+    /// had depends on `backing`.
     /// - Parameter range: bytes from `base`, rounded outwards to 2 MiB; what lies outside the memory is left out.
     public func collapse(_ range: Range<UInt64>) -> Collapse {
         let step = HostMemory.hugePageSize

@@ -5,14 +5,14 @@ public struct OwnedDescriptor: ~Copyable, Sendable {
     /// The descriptor's number, valid for as long as this value lives.
     public let rawValue: Int32
 
-    /// - Parameter rawValue: an open descriptor that nobody else closes.
+    /// - Parameter rawValue: an open descriptor that nobody else closes, or -1 for none.
     public init(owning rawValue: Int32) {
         self.rawValue = rawValue
     }
 
     deinit {
         // Linux frees the number even when close reports an error, so there is nothing to repeat.
-        _ = close(rawValue)
+        if rawValue >= 0 { _ = close(rawValue) }
     }
 
     /// Gives up ownership without closing.

@@ -64,12 +64,15 @@ final class CPUIDTable {
         }
     }
 
+    /// How many entries the kernel says there are; never more than there is room for.
+    var count: Int { min(Int(header.pointee.nent), room) }
+
     deinit {
         pointer.deallocate()
     }
 
     var entries: [CPUIDEntry] {
-        (0..<min(Int(header.pointee.nent), room)).map { slot in
+        (0..<count).map { slot in
             let raw = ckvm_cpuid_entries(header)[slot]
             let hasIndex = raw.flags & UInt32(KVM_CPUID_FLAG_SIGNIFCANT_INDEX) != 0
             return CPUIDEntry(

@@ -28,6 +28,7 @@ public typealias InterruptChipState = kvm_irqchip
 
 /// CR0 (Intel SDM volume 3, section 2.5).
 public struct ControlRegister0: OptionSet, Sendable, Hashable {
+    /// The register as the CPU has it.
     public let rawValue: UInt64
     /// - Parameter rawValue: the register.
     public init(rawValue: UInt64) { self.rawValue = rawValue }
@@ -57,6 +58,7 @@ public struct ControlRegister0: OptionSet, Sendable, Hashable {
 
 /// CR4 (Intel SDM volume 3, section 2.5).
 public struct ControlRegister4: OptionSet, Sendable, Hashable {
+    /// The register as the CPU has it.
     public let rawValue: UInt64
     /// - Parameter rawValue: the register.
     public init(rawValue: UInt64) { self.rawValue = rawValue }
@@ -110,6 +112,7 @@ public struct ControlRegister4: OptionSet, Sendable, Hashable {
 
 /// IA32_EFER (Intel SDM volume 3, section 2.2.1; AMD APM volume 2, section 3.1.7).
 public struct ExtendedFeatureEnableRegister: OptionSet, Sendable, Hashable {
+    /// The register as the CPU has it.
     public let rawValue: UInt64
     /// - Parameter rawValue: the register.
     public init(rawValue: UInt64) { self.rawValue = rawValue }

@@ -149,9 +149,25 @@ extension VirtualCPU {
 
     /// KVM_GET_CPUID2: the table as KVM keeps it.
     public borrowing func cpuid() throws(KVMError) -> [CPUIDEntry] {
-        let table = CPUIDTable(room: 256)
-        try descriptor.call(.getCPUID2, at: table.pointer)
-        return table.entries
+        // KVM_MAX_CPUID_ENTRIES; E2BIG is the answer to less room than the table needs.
+        var enough = CPUIDTable(room: 256)
+        try descriptor.call(.getCPUID2, at: enough.pointer)
+        guard enough.count == 256 else { return enough.entries }
+        // Linux 6.1 leaves the number of entries as it was asked: find the least room that does.
+        var (least, most) = (0, 256)
+        while least < most {
+            let middle = (least + most) / 2
+            let table = CPUIDTable(room: middle)
+            let result = ckvm_call_with(descriptor.number, Request.getCPUID2.number, table.pointer)
+            if result == -E2BIG {
+                least = middle + 1
+            } else {
+                guard result >= 0 else { throw Request.getCPUID2.error(result) }
+                most = middle
+                enough = table
+            }
+        }
+        return enough.entries
     }
 
     /// KVM_GET_LAPIC (section 4.57).
@@ -231,7 +247,10 @@ extension VirtualCPU {
         return Translation(physicalAddress: request.valid != 0 ? request.physical_address : nil)
     }
 
-    /// KVM_INTERRUPT (section 4.16): queues an external interrupt's vector, where no interrupt chip is in the kernel.
+    /// KVM_INTERRUPT (section 4.16): queues an external interrupt's vector, where no PIC is in the kernel.
+    ///
+    /// With local APICs in the kernel a second one is refused until the first is taken; without, it takes the first's
+    /// place, so ask ``readyForInterrupt`` first.
     public borrowing func interrupt(vector: UInt8) throws(KVMError) {
         try descriptor.set(
             .interrupt, kvm_interrupt(irq: UInt32(vector)),

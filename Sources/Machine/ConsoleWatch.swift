@@ -11,6 +11,7 @@ final class ConsoleWatch: CharacterPort, @unchecked Sendable {
     private struct Lines {
         var lines: [[UInt8]] = []
         var panic: String?
+        var isRestarting = false
     }
 
     private let next: any CharacterPort
@@ -47,6 +48,7 @@ final class ConsoleWatch: CharacterPort, @unchecked Sendable {
             shared.lines.append(line)
             if shared.lines.count > Self.capacity { shared.lines.removeFirst() }
             if shared.panic == nil, text.contains("Kernel panic - not syncing") { shared.panic = text }
+            if text.contains("reboot: Restarting system") { shared.isRestarting = true }
             return shared.panic
         }
         line.removeAll(keepingCapacity: true)
@@ -57,6 +59,9 @@ final class ConsoleWatch: CharacterPort, @unchecked Sendable {
 
     /// The line in which the kernel said that it panicked.
     var panicMessage: String? { shared.withLock { $0.panic } }
+
+    /// Whether the kernel said that it restarts the machine.
+    var isRestarting: Bool { shared.withLock { $0.isRestarting } }
 
     /// The last lines, oldest first.
     var lastLines: [String] {

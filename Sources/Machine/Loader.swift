@@ -104,8 +104,6 @@ struct Loader {
         let parameters = BootParameters(
             commandLine: Array(commandLine.utf8), initrd: initrdFile.map { ImageBytes($0.bytes) },
             memoryMap: E820Map(memory: memory), acpiRootPointer: ACPITables.rootPointer)
-        prepareMemory()
-
         let loaded: LoadedImage
         if image.isELF {
             guard entry != .linux64 else {
@@ -125,6 +123,7 @@ struct Loader {
     ) throws(MachineError) -> LoadedImage {
         do throws(ELFError) {
             let elf = try ELFImage(image)
+            prepareMemory(kernelStart: elf.span.start, kernelSize: elf.span.size)
             if requirePVH, elf.pvhEntryPoint == nil { throw .noEntryProtocol }
             return try elf.load(into: memory, parameters)
         } catch {
@@ -136,6 +135,8 @@ struct Loader {
         _ image: ImageBytes, path: String, _ parameters: BootParameters, _ entry: MachineConfiguration.LinuxEntry
     ) throws(MachineError) -> LoadedImage {
         let linux = try Self.linux(path) { () throws(LinuxImageError) in try LinuxImage(image) }
+        prepareMemory(
+            kernelStart: linux.header.preferredAddress, kernelSize: UInt64(linux.header.initSize))
         guard entry != .linux64, let inside = try decompress(linux, path: path, isRequired: entry == .pvh) else {
             return try Self.linux(path) { () throws(LinuxImageError) in try linux.load(into: memory, parameters) }
         }
@@ -172,18 +173,33 @@ struct Loader {
             try ScratchMemory(size: Int(compressed.decompressedSize))
         }
         do throws(Decompression.Failure) {
-            _ = try Decompression.decompress(format, compressed.compressed.bytes, into: scratch.bytes)
+            let progress = try Decompression.decompress(format, compressed.compressed.bytes, into: scratch.bytes)
+            // LZ4's legacy frame has no end mark: only the size tells that nothing is missing.
+            if progress.bytesWritten != scratch.bytes.count { throw .truncated(format) }
         } catch {
             throw .payload(path: path, reason: error.description)
         }
         return scratch
     }
 
-    /// Gives the parts of memory that a starting kernel is sure to use to the guest in huge pages: a guest's first
-    /// touch of each 4 KiB page is an exit to the host's kernel otherwise.
-    private func prepareMemory() {
-        _ = hostMemory.collapse(0..<configuration.memoryBytes)
+    /// Gives the host's huge pages to the memory that a starting kernel is sure to touch: its own, what it allocates
+    /// behind it, and the top of the low memory, from which early allocations come. A guest's first touch of a page
+    /// of 4 KiB is an exit to the host's kernel, and there would be some 25,000 of them.
+    ///
+    /// It is done before anything is loaded, while the memory is empty: then there is nothing to copy.
+    private func prepareMemory(kernelStart: UInt64, kernelSize: UInt64) {
+        let low = min(configuration.memoryBytes, BoardLayout.holeStart)
+        let step = HostMemory.hugePageSize
+        let kernelEnd = min(low, kernelStart &+ kernelSize &+ Self.earlyAllocations)
+        _ = hostMemory.collapse(0..<step)
+        if kernelStart < kernelEnd { _ = hostMemory.collapse(kernelStart..<kernelEnd) }
+        if low > kernelEnd &+ Self.topAllocations { _ = hostMemory.collapse(low - Self.topAllocations..<low) }
     }
+
+    /// Bytes behind the kernel's own that Debian's kernels touched up to init, with some to spare.
+    private static let earlyAllocations: UInt64 = 40 << 20
+    /// Bytes at the top of low memory likewise: page structures, per-CPU areas and the initrd.
+    private static let topAllocations: UInt64 = 8 << 20
 
     // MARK: Files and words
 

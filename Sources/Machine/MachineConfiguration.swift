@@ -118,8 +118,9 @@ extension MachineConfiguration {
                 refuse(
                     "flat binary at 0x\(String(address, radix: 16)): beyond the 4 GiB that are mapped; give a lower --at"
                 )
+            } else {
+                refuseOutside(address, 0, refuse)
             }
-            refuseOutside(address, 0, refuse)
         case .bootSector(let path):
             if path.isEmpty { refuse("boot sector: the path is empty; name a file") }
         case .linux(let kernel, let initrd, let commandLine, _):

@@ -61,8 +61,12 @@ struct RunLoop {
         case .systemEvent(.shutdown): machine.stop(.poweredOff)
         case .systemEvent(.reset): machine.stop(.reset)
         case .shutdown:
-            // Linux's last resort to restart is a triple fault; a panicking kernel gets there too.
-            crash(.shutdown)
+            // Linux's last resort to restart, and its first with `reboot=t`, is a triple fault.
+            if machine.console.isRestarting, machine.console.panicMessage == nil {
+                machine.stop(.reset)
+            } else {
+                crash(.shutdown)
+            }
         case .internalError(let error):
             record.address = UInt64(error.suberror)
             crash(.internalError(error))
@@ -78,7 +82,9 @@ struct RunLoop {
     }
 
     private func crash(_ cause: Crash.Cause) {
-        machine.stop(.crashed(Crash(cause, vcpu: processor.number)))
+        // What a kernel does after its panic, to restart or by mistake, is no news any more.
+        let panic = machine.console.panicMessage.map { Crash.Cause.panic(message: $0) }
+        machine.stop(.crashed(Crash(panic ?? cause, vcpu: processor.number)))
     }
 
     private func answer(_ access: PortAccess, _ record: inout ExitRecord) {

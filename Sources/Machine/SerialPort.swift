@@ -14,6 +14,9 @@ public final class SerialPort: @unchecked Sendable {
     /// How many characters the guest's receiver takes now.
     public var receiveCapacity: Int { slot.withLock { device.receiveCapacity } }
 
+    /// How often the guest has begun to wait for characters: `UART16550.listeningBeginnings`.
+    public var listeningBeginnings: Int { slot.withLock { device.listeningBeginnings } }
+
     /// Offers characters to the guest.
     /// - Returns: how many it took, from the first on.
     public func receive(_ bytes: [UInt8]) -> Int {

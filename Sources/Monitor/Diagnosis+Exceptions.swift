@@ -164,7 +164,7 @@ extension Evidence {
     }
 
     /// An exception's first push goes just below the stack pointer.
-    private var stackWithoutMemory: Diagnosis? {
+    var stackWithoutMemory: Diagnosis? {
         let first = vcpu.stackAddress &- UInt64(mode == .long ? 8 : mode.operandBits / 8)
         return linear.physicalAddress(mode == .long ? first : first & 0xFFFF_FFFF) == nil ? noStack : nil
     }

@@ -7,7 +7,8 @@ extension Evidence {
     func internalError(suberror: UInt32, data: [UInt64], instructionBytes: [UInt8]) -> Diagnosis {
         switch suberror {
         case 1:
-            return codePlace ?? codeContent ?? cannotEmulate(instructionBytes)
+            // AMD's KVM emulates the instruction again whose exception met a stack outside memory.
+            return codePlace ?? codeContent ?? stackWithoutMemory ?? cannotEmulate(instructionBytes)
         case 2:
             return exception
                 ?? Diagnosis(

@@ -353,7 +353,7 @@ import Testing
     @Test(arguments: [UInt64(1), 2, 3, 4])
     func polling_endsWhenThePortIsSetUpAnew(register: UInt64) {
         let bench = UARTBench()
-        for _ in 0..<2 { _ = bench.read(U.lsr) }
+        for _ in 0..<16 { _ = bench.read(U.lsr) }
         #expect(bench.uart.isListening)
         bench.write(register, 0)
         #expect(!bench.uart.isListening)

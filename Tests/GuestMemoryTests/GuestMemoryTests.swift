@@ -15,17 +15,19 @@ import Testing
         ])
     }
 
-    @Test(arguments: [
-        (0, 1), (8191, 1), (0, 8192), (0x10000, 4096), (8192, 0),
-    ] as [(UInt64, Int)])
+    @Test(
+        arguments: [
+            (0, 1), (8191, 1), (0, 8192), (0x10000, 4096), (8192, 0),
+        ] as [(UInt64, Int)])
     func bytes_insideARegion_areGiven(address: UInt64, count: Int) throws {
         #expect(try memory.bytes(at: address, count: count).count == count)
     }
 
-    @Test(arguments: [
-        (8191, 2), (8192, 1), (0xFFFF, 2), (0x11000, 1), (UInt64.max, 1), (UInt64.max, 0),
-        (0, -1), (0, Int.max), (1, Int.max),
-    ] as [(UInt64, Int)])
+    @Test(
+        arguments: [
+            (8191, 2), (8192, 1), (0xFFFF, 2), (0x11000, 1), (UInt64.max, 1), (UInt64.max, 0),
+            (0, -1), (0, Int.max), (1, Int.max),
+        ] as [(UInt64, Int)])
     func bytes_outsideOrAcrossRegions_areRefused(address: UInt64, count: Int) {
         #expect(throws: GuestMemoryError.outOfRange(address: address, count: count)) {
             _ = try memory.bytes(at: address, count: count)

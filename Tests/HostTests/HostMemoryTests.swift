@@ -84,4 +84,16 @@ import Testing
         let odd = try HostMemory(size: (4 << 20) + 4096)
         #expect(odd.collapse(start..<end).asked <= 4 << 20)
     }
+
+    @Test func init_privateMemory_hasNoDescriptorAndCollapsesWhereTheHostAllows() throws {
+        let memory = try HostMemory(size: 8 << 20, backing: .privateMemory)
+        #expect(memory.descriptor == -1)
+        memory.bytes[0] = 3
+        let collapse = memory.collapse(0..<memory.size)
+        let setting = try MappedFile(path: "/sys/kernel/mm/transparent_hugepage/enabled")
+        if !String(decoding: setting.bytes, as: UTF8.self).contains("[never]") {
+            #expect(collapse.backed > 0 || collapse.refusal == ENOMEM)
+        }
+        #expect(memory.bytes[0] == 3 && memory.bytes[1] == 0)
+    }
 }

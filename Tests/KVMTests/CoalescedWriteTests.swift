@@ -76,7 +76,7 @@ import Testing
             }
         }
         #expect(values == (1...400).reversed().map(UInt64.init))
-        // The ring has 170 places, one of which stays empty.
-        #expect(exits == 2)
+        // The ring has 170 places, one of which stays empty. Linux 6.1 takes a ring with half as many for full.
+        #expect((2...4).contains(exits))
     }
 }

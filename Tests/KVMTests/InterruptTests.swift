@@ -178,14 +178,18 @@ import Testing
         let event = Event()
         try guest.machine.connectInterrupt(eventDescriptor: event.descriptor, gsi: 4)
         event.signal()
-        let end = try guest.vcpu.run()
-        guard case .ioapicEOI(let vector) = end else {
-            Issue.record("no end of interrupt but \(end.kernelName) \(end)")
-            return
+        // kvm-pvm emulates on to the OUT before it looks at the end of the interrupt.
+        var vectors: [UInt8] = []
+        var told = 0
+        for _ in 0..<2 {
+            switch try guest.vcpu.run() {
+            case .ioapicEOI(let vector): vectors.append(vector)
+            case .portIO(let access) where access.port == 0xF4: told += 1
+            case let exit: Issue.record("\(exit.kernelName)")
+            }
         }
-        #expect(vector == 0x41)
-        let exit = try guest.next()
-        #expect(exit == .out(0xF4, [0]))
+        #expect(vectors == [0x41])
+        #expect(told == 1)
     }
 
     @Test func interrupt_withoutChips_waitsForTheWindow() throws {
@@ -194,9 +198,9 @@ import Testing
                 0xB9, 0x64, 0x00,  // mov cx,100
                 0xE2, 0xFE,  // 1: loop 1b
                 0xE6, 0x80,  // out 0x80,al
+                0xB9, 0x00, 0x00,  // mov cx,0
                 0xFB,  // sti
-                0x90,  // nop
-                0x90,  // nop
+                0xE2, 0xFE,  // 1: loop 1b, 65,536 times
                 0xF4,  // hlt
             ], handlers: [0x25], handler: Self.handler)
         let closed = try guest.next()
@@ -213,10 +217,15 @@ import Testing
         #expect(after == [true, true])
         guest.vcpu.requestInterruptWindow(false)
         try guest.vcpu.interrupt(vector: 0x25)
-        let queued = #expect(throws: KVMError.self) { try guest.vcpu.interrupt(vector: 0x26) }
-        #expect(queued?.errno == 17)
         let exits = try guest.all()
         #expect(exits == [.out(0xF4, [0])])
+    }
+
+    @Test func interrupt_secondWithLocalAPICs_isRefused() throws {
+        let guest = try TinyGuest([], prepare: { try $0.createLocalAPICsOnly(pins: 24) })
+        try guest.vcpu.interrupt(vector: 0x25)
+        let error = #expect(throws: KVMError.self) { try guest.vcpu.interrupt(vector: 0x26) }
+        #expect(error?.errno == 17)
     }
 
     @Test func interrupt_withChips_isRefused() throws {
@@ -240,8 +249,10 @@ import Testing
         #expect(throws: KVMError.self) { try machine.signalMessage(address: 0xFEE0_0000, data: 0x41) }
         let noPIT = #expect(throws: KVMError.self) { _ = try machine.pitState() }
         #expect(noPIT?.hint == "the machine has no PIT in the kernel")
-        #expect(throws: KVMError.self) { try machine.createPIT(speakerDummy: false) }
         try machine.createInterruptChips()
+        try machine.createPIT(speakerDummy: false)
+        let twoPITs = #expect(throws: KVMError.self) { try machine.createPIT(speakerDummy: false) }
+        #expect(twoPITs?.errno == 17)
         let twice = #expect(throws: KVMError.self) { try machine.createInterruptChips() }
         #expect(twice?.errno == 17)
     }

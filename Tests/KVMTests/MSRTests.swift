@@ -102,9 +102,9 @@ import Testing
 
     @Test func msrs_set_areReadBack() throws {
         let guest = try TinyGuest([])
-        let entries = [MSREntry(index: 0x174, value: 0x10), MSREntry(index: 0x176, value: 0xFFFF_8000_0000_1234)]
+        let entries = [MSREntry(index: 0x174, value: 0x10), MSREntry(index: 0xC000_0082, value: 0xFFFF_8000_0000_1234)]
         try guest.vcpu.setMSRs(entries)
-        let read = try guest.vcpu.msrs([0x174, 0x176])
+        let read = try guest.vcpu.msrs([0x174, 0xC000_0082])
         #expect(read == entries)
     }
 

@@ -18,9 +18,18 @@ import Testing
         (0..<bitmap.count * 64).filter { bitmap[$0 / 64] >> UInt64($0 % 64) & 1 != 0 }
     }
 
+    /// Runs the guest once and forgets what it wrote. A page that is first touched by reading, such as the code's, may
+    /// be mapped for writing and logged as well.
+    private func warmUp(_ guest: TinyGuest) throws {
+        let exit = try guest.next()
+        #expect(exit == .halt)
+        _ = try guest.machine.dirtyLog(slot: 0, pages: 0xC0)
+        try guest.start(at: 0x1000)
+    }
+
     @Test func dirtyLog_afterWrites_hasExactlyTheirPagesOnce() throws {
         let guest = try TinyGuest(Self.writer, options: .logDirtyPages)
-        _ = try guest.machine.dirtyLog(slot: 0, pages: 0xC0)
+        try warmUp(guest)
         let exit = try guest.next()
         #expect(exit == .halt)
         let first = try guest.machine.dirtyLog(slot: 0, pages: 0xC0)
@@ -33,6 +42,8 @@ import Testing
     @Test func clearDirtyLog_somePages_leavesTheOthers() throws {
         let guest = try TinyGuest(
             Self.writer, options: .logDirtyPages, prepare: { try $0.enable(.manualDirtyLogProtect2, 1) })
+        try warmUp(guest)
+        try guest.machine.clearDirtyLog(slot: 0, firstPage: 0, pages: 0xC0, bitmap: [.max, .max, .max])
         let exit = try guest.next()
         #expect(exit == .halt)
         // Reading clears nothing any more.
@@ -75,15 +86,17 @@ import Testing
         #expect(error?.errno == 22)
     }
 
-    /// 2,000 pages from 1 MiB on, in rings of 1,024 entries.
+    /// 2,000 pages from 1 MiB on, in rings of 1,024 entries. The guest leaves after each page, as kvm-pvm emulates all
+    /// 2,000 in one go otherwise, and loses what the ring cannot hold.
     @Test func dirtyRings_moreWritesThanEntries_leaveAndTellEveryPage() throws {
         let code: [UInt8] = [
             0x66, 0xBB, 0x00, 0x00, 0x10, 0x00,  // mov ebx,0x100000
             0x66, 0xB9, 0xD0, 0x07, 0x00, 0x00,  // mov ecx,2000
             0x67, 0xC6, 0x03, 0x01,  // 1: mov byte [ebx],1
+            0xE6, 0x80,  // out 0x80,al
             0x66, 0x81, 0xC3, 0x00, 0x10, 0x00, 0x00,  // add ebx,4096
             0x66, 0x49,  // dec ecx
-            0x75, 0xF1,  // jnz 1b
+            0x75, 0xEF,  // jnz 1b
             0xF4,  // hlt
         ]
         let entries: UInt32 = 1024
@@ -95,6 +108,7 @@ import Testing
         var reset = 0
         running: while true {
             switch try guest.vcpu.run() {
+            case .portIO: continue
             case .dirtyRingFull: full += 1
             case .halt: break running
             case let exit:
@@ -103,7 +117,6 @@ import Testing
             }
             ring.take { seen.insert($0) }
             reset += try guest.machine.resetDirtyRings()
-            print("DEBUG full", full, "seen", seen.count, "reset", reset)
         }
         ring.take { seen.insert($0) }
         reset += try guest.machine.resetDirtyRings()

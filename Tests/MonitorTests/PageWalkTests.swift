@@ -125,7 +125,7 @@ import Testing
     /// Whatever a guest puts into its tables and registers: no trap, and at most five levels.
     @Test func walk_randomTables_neverTrapsNorLoops() {
         var generator = SystemRandomNumberGenerator()
-        for _ in 0..<2000 {
+        for _ in 0..<300 {
             guest.long()
             guest.vcpu.special.cr0 = .random(in: 0 ... .max, using: &generator)
             guest.vcpu.special.controlRegister0.insert([.pe, .pg])

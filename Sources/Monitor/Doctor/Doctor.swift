@@ -2,7 +2,7 @@ internal import KVM
 
 /// The engine of `minikvm doctor`: finds out what this host's KVM can do, by asking it and by running tiny guests.
 ///
-/// Each guest is bounded in time; all of it takes about half a second where everything works.
+/// Each guest is bounded in time; all of it takes about a second where everything works.
 public struct Doctor: Sendable {
     /// The KVM device.
     public var device = "/dev/kvm"

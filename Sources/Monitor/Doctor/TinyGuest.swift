@@ -78,36 +78,45 @@ struct TinyGuest: Sendable {
     static let long = TinyGuest(
         name: "long mode (preset)", entry: .long, bytes: findInLongMode, answer: 0x1122_3344)
 
+    /// In the order of Intel SDM volume 3, section 10.8.5: PAE, CR3, EFER.LME, PG, and a far jump at once. With LME
+    /// before PAE and a short jump before the far one, QEMU 10.0.2's emulated SVM froze, and the host in it.
     static let longSwitchedOn = TinyGuest(
         name: "long mode", entry: .protected32,
-        bytes: [
+        bytes: loadTables(cr4: 0x20, cr3: 0x13000) + [
             0xB9, 0x80, 0x00, 0x00, 0xC0,  // mov ecx, 0xC0000080 (EFER)
             0x0F, 0x32,  // rdmsr
             0x0D, 0x00, 0x01, 0x00, 0x00,  // or eax, LME
             0x0F, 0x30,  // wrmsr
-        ] + switchPagingOn(cr4: 0x20, cr3: 0x13000) + [
-            // jmp 0x18:next, where next is 7 bytes on; 14 and 31 bytes came before.
-            0xEA, 0x34, 0x80, 0x00, 0x00, 0x18, 0x00,
+        ] + setPaging + [
+            // jmp 0x18:next; 17 + 14 + 11 bytes came before, and it has 7 itself.
+            0xEA, 0x31, 0x80, 0x00, 0x00, 0x18, 0x00,
         ] + findInLongMode, answer: 0x1122_3344)
 
     /// At CPL 3 with IOPL 3, so that OUT is allowed.
     static let longUser = TinyGuest(
         name: "long mode at CPL 3", entry: .longUser, bytes: findInLongMode, answer: 0x1122_3344)
 
-    /// 31 bytes for 32-bit protected mode: CR4, CR3 and then CR0.PG.
-    private static func switchPagingOn(cr4: UInt8, cr3: UInt32) -> [UInt8] {
+    /// 17 bytes for 32-bit protected mode: a bit of CR4, and CR3.
+    private static func loadTables(cr4: UInt8, cr3: UInt32) -> [UInt8] {
         [
             0x0F, 0x20, 0xE0,  // mov eax, cr4
             0x83, 0xC8, cr4,  // or eax, PSE or PAE
             0x0F, 0x22, 0xE0,  // mov cr4, eax
             0xB8, 0x00, UInt8(cr3 >> 8 & 0xFF), UInt8(cr3 >> 16 & 0xFF), 0x00,  // mov eax, cr3
             0x0F, 0x22, 0xD8,  // mov cr3, eax
-            0x0F, 0x20, 0xC0,  // mov eax, cr0
-            0x0D, 0x00, 0x00, 0x00, 0x80,  // or eax, PG
-            0x0F, 0x22, 0xC0,  // mov cr0, eax
-            0xEB, 0x00,  // jmp to the next instruction
-            0x90,  // nop
         ]
+    }
+
+    /// 11 bytes for 32-bit protected mode: CR0.PG.
+    private static let setPaging: [UInt8] = [
+        0x0F, 0x20, 0xC0,  // mov eax, cr0
+        0x0D, 0x00, 0x00, 0x00, 0x80,  // or eax, PG
+        0x0F, 0x22, 0xC0,  // mov cr0, eax
+    ]
+
+    /// Both, and a jump to the next instruction.
+    private static func switchPagingOn(cr4: UInt8, cr3: UInt32) -> [UInt8] {
+        loadTables(cr4: cr4, cr3: cr3) + setPaging + [0xEB, 0x00]
     }
 
     /// Counts ECX down, tells, and does it again with what ECX then holds: two instructions a round.
@@ -132,7 +141,7 @@ struct TinyGuest: Sendable {
     static let startsOther = TinyGuest(
         name: "INIT and SIPI", entry: .protected32,
         bytes: [
-            // To all but itself: kvm_pvm does not deliver them to one APIC id.
+            // With the shorthand "all excluding self" in bits 18 and 19.
             0xC7, 0x05, 0x00, 0x03, 0xE0, 0xFE, 0x00, 0x45, 0x0C, 0x00,  // mov dword [ICR], INIT, assert
             0xC7, 0x05, 0x00, 0x03, 0xE0, 0xFE, 0x09, 0x46, 0x0C, 0x00,  // mov dword [ICR], SIPI, vector 9
             0xA1, 0x00, 0x91, 0x00, 0x00,  // wait: mov eax, [0x9100]

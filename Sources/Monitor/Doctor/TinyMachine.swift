@@ -112,6 +112,9 @@ extension VirtualCPU {
 }
 
 extension TinyGuest {
+    /// Milliseconds after which a guest counts as hanging. The first one on an emulated host has taken two seconds.
+    static let patience: Int32 = 10_000
+
     /// Runs something on a vCPU of a machine of its own, on a thread that is bounded in time.
     private func onVCPU<Value: Sendable>(
         milliseconds: Int32, late: Value, refused: @escaping @Sendable (KVMError) -> Value,
@@ -140,7 +143,7 @@ extension TinyGuest {
 
     /// Runs it on a machine of its own.
     /// - Parameter milliseconds: how long it may take.
-    func run(milliseconds: Int32 = 500) -> Trial {
+    func run(milliseconds: Int32 = patience) -> Trial {
         onVCPU(milliseconds: milliseconds, late: .timedOut, refused: { .refused($0) }) {
             (vcpu, control) throws(KVMError) -> Trial in
             judge(try vcpu.runToAnswer(control))
@@ -156,7 +159,7 @@ extension TinyGuest {
 
     /// Instructions a second of a counted loop that runs for some 20 ms, or nil when it does not work.
     static func instructionsPerSecond(_ entry: Entry) -> UInt64? {
-        loop(entry).onVCPU(milliseconds: 1000, late: nil, refused: { _ in nil }) {
+        loop(entry).onVCPU(milliseconds: patience, late: nil, refused: { _ in nil }) {
             (vcpu, control) throws(KVMError) -> UInt64? in
             var rounds: UInt64 = 1000
             while true {
@@ -177,7 +180,7 @@ extension TinyGuest {
 
     /// Nanoseconds of one exit by OUT and the way back into the guest, or nil when it does not work.
     static func nanosecondsPerExit() -> UInt64? {
-        exits.onVCPU(milliseconds: 1000, late: nil, refused: { _ in nil }) {
+        exits.onVCPU(milliseconds: patience, late: nil, refused: { _ in nil }) {
             (vcpu, control) throws(KVMError) -> UInt64? in
             guard case .answer = try vcpu.runToAnswer(control) else { return nil }
             let start = Self.now
@@ -193,7 +196,7 @@ extension TinyGuest {
     }
 
     /// Runs ``startsOther`` on one vCPU while another waits for its INIT and SIPI.
-    static func startOtherVCPU(milliseconds: Int32 = 1000) -> Trial {
+    static func startOtherVCPU(milliseconds: Int32 = patience) -> Trial {
         let guest = startsOther
         let pair: PairMachine
         do throws(KVMError) {

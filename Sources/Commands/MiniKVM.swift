@@ -1,10 +1,12 @@
-internal import ArgumentParser
+public import ArgumentParser
 internal import Glibc
 internal import Host
+internal import Machine
 
 /// The command line of the virtual machine monitor: one file a subcommand.
-@main struct MiniKVM: ParsableCommand {
-    static let configuration = CommandConfiguration(
+public struct MiniKVM: ParsableCommand {
+    /// The name, the help and the subcommands.
+    public static let configuration = CommandConfiguration(
         commandName: "minikvm",
         abstract: "Runs virtual machines on Linux/KVM, and shows what happens inside.",
         discussion: """
@@ -18,16 +20,32 @@ internal import Host
             command line is wrong.
             """,
         version: "minikvm 0.1.0",
-        subcommands: [RunCommand.self, GuestsCommand.self])
+        subcommands: [RunCommand.self, GuestsCommand.self, DoctorCommand.self])
+
+    /// As the parser makes it.
+    public init() {}
 
     /// Parses and runs. Every error is one line on standard error: 2 for a wrong command line, 1 for a failure.
-    static func main() {
+    public static func main() {
         Terminal.secureStandardDescriptors()
         do {
             var command = try parseAsRoot()
             try command.run()
         } catch {
             end(error)
+        }
+    }
+
+    /// Reads the words behind `minikvm run` without running anything: for whoever builds command lines, and for
+    /// tests and fuzzers.
+    /// - Returns: the errors that the user would be told; empty when a machine would be made.
+    public static func errors(inRun words: [String]) -> [String] {
+        do {
+            return try RunCommand.parse(words).machineConfiguration().validate().map(\.description)
+        } catch let failure as Failure {
+            return [failure.text]
+        } catch {
+            return [RunCommand.message(for: error)]
         }
     }
 

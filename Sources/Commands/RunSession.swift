@@ -18,9 +18,12 @@ final class RunSession {
     private let options: Options
     private let observation: Observation
     private let loop: EventLoop
+    private let guestInput: GuestInput
     private let clock = MonotonicClock()
     private var machine: Machine?
+    private var terminal: Terminal?
     private var endingSignal: Int32?
+    private var outputIsLost = false
 
     /// - Parameters:
     ///   - options: what the flags say besides the machine.
@@ -29,6 +32,7 @@ final class RunSession {
         self.options = options
         self.observation = observation
         loop = try EventLoop()
+        guestInput = try GuestInput(loop: loop)
     }
 
     /// Runs a machine to its end.
@@ -36,11 +40,15 @@ final class RunSession {
     func run(_ configuration: MachineConfiguration) throws -> Int32 {
         let signals = try Signals(loop: loop) { [self] signal in
             endingSignal = signal
-            machine?.stop(.stopped)
+            stop()
         }
         defer { signals.close() }
-        let terminal = try Terminal(loop: loop, receiver: receiver, onEvent: handle)
-        defer { terminal.close(limit: 2000) }
+        let terminal = try Terminal(loop: loop, receiver: guestInput.receiver, onEvent: handle)
+        self.terminal = terminal
+        defer {
+            guestInput.close()
+            terminal.close(limit: 2000)
+        }
         while true {
             let reason = try runOnce(configuration, terminal)
             observation.flush()
@@ -65,9 +73,7 @@ final class RunSession {
         }
         if options.isVerbose { for line in machine.memoryMap { printError(line) } }
         self.machine = machine
-        let input = terminal.input
-        machine.serialPort.onRoom { input.roomMayHaveGrown() }
-        input.roomMayHaveGrown()
+        guestInput.connect(terminal.input, to: machine.serialPort)
         do throws(MachineError) {
             try machine.start { [loop] in loop.stop() }
         } catch {
@@ -80,29 +86,26 @@ final class RunSession {
 
     // MARK: The terminal
 
-    private var receiver: TerminalInput.Receiver {
-        TerminalInput.Receiver(
-            wantsInput: { [self] in machine?.serialPort.receiveCapacity ?? 0 },
-            receive: { [self] bytes in machine?.serialPort.receive(Array(bytes)) ?? 0 })
-    }
-
     private func handle(_ event: Terminal.Event) {
         switch event {
-        case .command(.stop): machine?.stop(.stopped)
+        case .command(.stop): stop()
         case .command(.help): tell(EscapeFilter.helpText)
         case .command(.sendBreak): machine?.serialPort.sendBreak()
         case .command(.statistics): tell(rawText(observation.statistics.summary().render()))
         case .command(.screenshot): tell("\r\nminikvm: this machine has no screen\r\n")
-        case .inputEnded: endInput()
+        case .inputEnded: guestInput.end()
         case .outputLost(let error):
             printError(error.description)
-            machine?.stop(.stopped)
+            outputIsLost = true
+            stop()
         }
     }
 
-    /// What a terminal's user types at the end of input: a guest's shell or `echo` then ends.
-    private func endInput() {
-        _ = machine?.serialPort.receive([0x04])
+    /// Ends the machine from outside.
+    private func stop() {
+        // A CPU may be waiting for a reader who is not coming back.
+        terminal?.output.release()
+        machine?.stop(.stopped)
     }
 
     /// Lines for a terminal in raw mode.
@@ -119,9 +122,11 @@ final class RunSession {
 
     private func status(_ reason: StopReason) -> Int32 {
         switch reason {
-        case .halted, .poweredOff, .reset: return 0
+        // A reset that is not followed by another start because of a signal.
+        case .reset: return endingSignal.map { 128 + $0 } ?? 0
+        case .halted, .poweredOff: return 0
         case .guestExit(let status): return Int32(status)
-        case .stopped: return endingSignal.map { 128 + $0 } ?? 0
+        case .stopped: return endingSignal.map { 128 + $0 } ?? (outputIsLost ? 1 : 0)
         case .crashed(let crash):
             if let machine { tell(CrashReport(machine, crash).render()) }
             return 1

@@ -1,5 +1,6 @@
 public import ArgumentParser
 public import Machine
+internal import Monitor
 
 extension MachineConfiguration.FlatMode: ExpressibleByArgument {}
 extension MachineConfiguration.LinuxEntry: ExpressibleByArgument {}
@@ -119,6 +120,7 @@ struct RunCommand: ParsableCommand {
             guard let guest = BuiltInGuest.named(name) else {
                 throw Failure.usage("run: there is no built-in guest '\(name)'; `minikvm guests` lists them")
             }
+            if guest.needs32BitPaging { try refuseWithout32BitPaging(name) }
             return MachineConfiguration(
                 guest: .program(name: name, bytes: guest.bytes, address: guest.address),
                 memoryBytes: memory?.bytes ?? 2 << 20, cpus: cpus ?? guest.cpus,
@@ -135,6 +137,13 @@ struct RunCommand: ParsableCommand {
         }
         return MachineConfiguration(
             guest: guest, memoryBytes: memory?.bytes ?? 256 << 20, cpus: cpus ?? 1, interruptController: irqchip)
+    }
+
+    /// Says beforehand what would end as a guest's incomprehensible death: this KVM lacks what the guest is about.
+    private func refuseWithout32BitPaging(_ name: String) throws {
+        // A KVM that cannot be asked is reported when the machine is made.
+        guard let objection = try? BedProbe().paging32Objection else { return }
+        throw Failure.failed("run \(name): \(objection)")
     }
 
     private func refuse(_ options: [(String, Bool)], without needed: String, _ isThere: Bool) throws {
