@@ -5,6 +5,7 @@
 #     MINIKVM_BENCH_MONITOR   the minikvm to measure
 #     MINIKVM_BENCH_QUICK     not empty: few repetitions, to see whether all works
 set -euo pipefail
+shopt -s inherit_errexit
 
 work=${MINIKVM_BENCH_WORK:?"is set by Benchmarks/run, which is what to start"}
 # shellcheck disable=SC2034 # for the benchmarks
