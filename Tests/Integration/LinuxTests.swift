@@ -113,7 +113,7 @@ enum LinuxFiles {
             Self.options("CLOUD_KERNEL", "console=ttyS0 panic=-1 quiet loglevel=1"), input: .terminal,
             output: .terminal,
             limit: Self.limit)
-        try child.waitFor("guest:~$ ")
+        try child.waitFor("guest:/root# ")
         child.send("echo $((6 * 7)); poweroff\r")
         let outcome = child.finish()
         outcome.expect(status: 0)
