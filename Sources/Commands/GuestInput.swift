@@ -17,8 +17,10 @@ final class GuestInput: @unchecked Sendable {
     private var isSettling = false
     private let owesEnd = Atomic<Bool>(false)
 
-    /// Nanoseconds for which a driver is taken to be starting.
+    /// Nanoseconds for which a driver that has said that it is ready may still be setting up the port.
     private static let settlingTime: UInt64 = 20_000_000
+    /// Nanoseconds for one that has not: Linux, while it finds out what port this is, or xv6, which never says it.
+    private static let startingTime: UInt64 = 200_000_000
     /// What a terminal's user types at the end of input: Ctrl-D.
     private static let endOfTransmission: UInt8 = 0x04
 
@@ -64,7 +66,7 @@ final class GuestInput: @unchecked Sendable {
         if beginning != lastBeginning {
             lastBeginning = beginning
             isSettling = true
-            timer?.arm(after: Self.settlingTime)
+            timer?.arm(after: port.mayBeStarting ? Self.startingTime : Self.settlingTime)
         }
         return isSettling ? 0 : port.receiveCapacity
     }

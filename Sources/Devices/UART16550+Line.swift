@@ -12,6 +12,12 @@ extension UART16550 {
         state.interruptEnable.contains(.receivedDataAvailable) || state.isPolled
     }
 
+    /// Whether a guest that listens may still be starting its driver, which empties the receiver: it neither polls nor
+    /// has it said by DTR that it is ready (xv6 never does).
+    public var mayBeStarting: Bool {
+        !state.isPolled && !state.modemControl.contains(.dataTerminalReady)
+    }
+
     /// How many characters `receive` takes now: 0 to 16.
     ///
     /// Without FIFOs there is room for one; in loopback, or while the guest does not listen, for none.

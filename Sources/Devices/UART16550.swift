@@ -303,8 +303,14 @@ public final class UART16550: ByteDevice {
 
     private func writeFIFOControl(_ control: FIFOControl) {
         let isEnabled = control.contains(.fifoEnable)
+        // Linux turns the FIFOs on as the last step of its start, with the receive interrupt on already: on a real line
+        // nobody is so quick as to send something in between, but here it can happen. That character stays, as if it
+        // came just after.
+        let keepsCharacter =
+            isEnabled && !state.fifosEnabled && !control.contains(.receiverFIFOReset)
+            && state.interruptEnable.contains(.receivedDataAvailable)
         // Data sheet 8.4: changing FCR0 empties the FIFOs, and the other bits count only while it is 1.
-        if isEnabled != state.fifosEnabled || isEnabled && control.contains(.receiverFIFOReset) {
+        if isEnabled != state.fifosEnabled || isEnabled && control.contains(.receiverFIFOReset), !keepsCharacter {
             state.receiver.removeAll()
             state.lineErrors.remove(.breakInterrupt)
         }

@@ -140,6 +140,7 @@ struct Loader {
         guard entry != .linux64, let inside = try decompress(linux, path: path, isRequired: entry == .pvh) else {
             return try Self.linux(path) { () throws(LinuxImageError) in try linux.load(into: memory, parameters) }
         }
+        defer { withExtendedLifetime(inside.owner) {} }
         let bytes = ImageBytes(UnsafeRawBufferPointer(inside.bytes))
         if entry == .pvh { return try loadELF(bytes, path: path, parameters, requirePVH: true) }
         return try Self.linux(path) { () throws(LinuxImageError) in
@@ -153,7 +154,7 @@ struct Loader {
     /// - Returns: nil where the guest has to do it.
     private func decompress(
         _ linux: LinuxImage, path: String, isRequired: Bool
-    ) throws(MachineError) -> ScratchMemory? {
+    ) throws(MachineError) -> Unpacked? {
         let compressed = try Self.linux(path) { () throws(LinuxImageError) in try linux.compressedKernel() }
         guard let format = Decompression.Format(compressed.format) else {
             if !isRequired { return nil }
@@ -169,17 +170,33 @@ struct Loader {
                 reason: "its kernel takes \(compressed.decompressedSize >> 20) MiB unpacked and the guest has "
                     + "\(configuration.memoryBytes >> 20) MiB; give more --memory")
         }
-        let scratch = try MachineError.catching { () throws(HostError) in
-            try ScratchMemory(size: Int(compressed.decompressedSize))
-        }
+        let room = try roomToUnpack(Int(compressed.decompressedSize), linux.header)
         do throws(Decompression.Failure) {
-            let progress = try Decompression.decompress(format, compressed.compressed.bytes, into: scratch.bytes)
+            let progress = try Decompression.decompress(format, compressed.compressed.bytes, into: room.bytes)
             // LZ4's legacy frame has no end mark: only the size tells that nothing is missing.
-            if progress.bytesWritten != scratch.bytes.count { throw .truncated(format) }
+            if progress.bytesWritten != room.bytes.count { throw .truncated(format) }
         } catch {
             throw .payload(path: path, reason: error.description)
         }
-        return scratch
+        return room
+    }
+
+    /// An unpacked kernel, and who keeps its memory; nobody where it is the guest's own.
+    private struct Unpacked {
+        let bytes: UnsafeMutableRawBufferPointer
+        let owner: ScratchMemory?
+    }
+
+    /// Room for the unpacked kernel: the guest's memory behind what the kernel will take, where there is enough of it.
+    /// It is there already, in huge pages, and the kernel is to allocate from it next; memory of the monitor's own
+    /// would have to be cleared by the host for this one use. What is left in it afterwards is the kernel's own file.
+    private func roomToUnpack(_ size: Int, _ header: SetupHeader) throws(MachineError) -> Unpacked {
+        let kernelEnd = header.preferredAddress.addingReportingOverflow(UInt64(header.initSize))
+        if !kernelEnd.overflow, let bytes = try? memory.bytes(at: kernelEnd.partialValue, count: size) {
+            return Unpacked(bytes: bytes, owner: nil)
+        }
+        let scratch = try MachineError.catching { () throws(HostError) in try ScratchMemory(size: size) }
+        return Unpacked(bytes: scratch.bytes, owner: scratch)
     }
 
     /// Gives the host's huge pages to the memory that a starting kernel is sure to touch: its own, what it allocates

@@ -11,6 +11,9 @@ public final class SerialPort: @unchecked Sendable {
         self.slot = slot
     }
 
+    /// Whether a guest that listens may still be starting its driver, which then empties the receiver.
+    public var mayBeStarting: Bool { slot.withLock { device.mayBeStarting } }
+
     /// How many characters the guest's receiver takes now.
     public var receiveCapacity: Int { slot.withLock { device.receiveCapacity } }
 

@@ -115,12 +115,31 @@ import Testing
         #expect(bench.readAll() == Array("abc".utf8))
     }
 
-    @Test(arguments: [false, true])
-    func fifoEnable_changed_emptiesTheReceiver(enabledBefore: Bool) {
+    @Test(arguments: [(true, 0x00), (false, 0x03)] as [(Bool, UInt8)])
+    func fifoEnable_changed_emptiesTheReceiver(enabledBefore: Bool, control: UInt8) {
         let bench = UARTBench.listening(fifo: enabledBefore)
         bench.receive("a")
-        bench.write(U.fcr, enabledBefore ? 0x00 : 0x01)
+        bench.write(U.fcr, control)
         #expect(bench.read(U.lsr) == 0x60)
+    }
+
+    /// What Linux does last when it opens the port: a character that came a moment too early is not lost.
+    @Test func fifoEnable_turnedOnWhileListening_keepsTheCharacter() {
+        let bench = UARTBench.listening(fifo: false)
+        bench.receive("a")
+        bench.write(U.fcr, 0x01)
+        bench.write(U.fcr, 0x81)
+        #expect(bench.readAll() == Array("a".utf8))
+    }
+
+    @Test func dataTerminalReady_orPolling_endsTheStart() {
+        let bench = UARTBench()
+        #expect(bench.uart.mayBeStarting)
+        bench.write(U.mcr, 0x01)
+        #expect(!bench.uart.mayBeStarting)
+        bench.write(U.mcr, 0x00)
+        for _ in 0..<16 { _ = bench.read(U.lsr) }
+        #expect(!bench.uart.mayBeStarting)
     }
 
     @Test func fifoControl_withDLAB_isTheSameRegister() {

@@ -69,7 +69,9 @@ private final class Run {
                 waiting.append(byte)
             }
         case 2:
-            if byte & 1 != (fifos ? 1 : 0) || byte & 3 == 3 { waiting = [] }
+            // Turning them on while the receive interrupt is on keeps the one character there may be.
+            let keeps = byte & 3 == 1 && !fifos && uart.state.interruptEnable.contains(.receivedDataAvailable)
+            if byte & 1 != (fifos ? 1 : 0) || byte & 3 == 3, !keeps { waiting = [] }
             fifos = byte & 1 != 0
         case 3: divisorLatch = byte & 0x80 != 0
         case 4: loop = byte & 0x10 != 0
