@@ -12,8 +12,7 @@ import Testing
             ["run", "--flat", file, "--at", TinyProgram.address] + options, input: input, output: output)
     }
 
-    /// 100 kB of every byte but Ctrl-D, which ends the guest: also Ctrl-A, Ctrl-C and zeros. In the box, where each of
-    /// a guest's accesses to the port takes a tenth of a millisecond and more, a fifth of that.
+    /// 100 kB of every byte but Ctrl-D, which ends the guest: also Ctrl-A, Ctrl-C and zeros.
     private static func paste(without excluded: Set<UInt8>) -> [UInt8] {
         let alphabet = (UInt8.min...UInt8.max).filter { !excluded.contains($0) }
         // Each byte is four exits, of 100 µs each and more in the box: there, a tenth of it.
