@@ -6,10 +6,9 @@ internal import KVM
 /// - identification, caches and features pass through as KVM_GET_SUPPORTED_CPUID offers them;
 /// - the numbers of this CPU and of all CPUs (leaves 1, 0xB, 0x1F, 0x8000001E) follow the machine: one socket, one
 ///   thread a core;
-/// - taken away: VMX and SVM (no nested guests), MONITOR/MWAIT, performance counters, thermal and power leaves,
+/// - taken away: VMX and SVM (no nested guests), MONITOR/MWAIT, performance counters, thermal and power leaves;
 ///   machine-check banks stay;
-/// - added: the hypervisor bit, the TSC-deadline timer and x2APIC where the local APICs are in the kernel;
-/// - on a KVM that emulates privileged code (kvm-pvm), instructions that its emulator lacks: CMPXCHG16B and XSAVE.
+/// - added: the hypervisor bit, the TSC-deadline timer and x2APIC where the local APICs are in the kernel.
 struct CPUIDPolicy {
     private let base: [CPUIDEntry]
     private let cpus: Int
