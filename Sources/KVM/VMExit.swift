@@ -103,6 +103,16 @@ public struct InternalError: Equatable, Sendable {
     /// For suberror 1 where KVM tells: the bytes of the instruction.
     public let instructionBytes: [UInt8]
 
+    /// - Parameters:
+    ///   - suberror: the KVM_INTERNAL_ERROR_ code.
+    ///   - data: what KVM adds.
+    ///   - instructionBytes: the bytes of the instruction, where KVM tells.
+    public init(suberror: UInt32, data: [UInt64] = [], instructionBytes: [UInt8] = []) {
+        self.suberror = suberror
+        self.data = data
+        self.instructionBytes = instructionBytes
+    }
+
     /// The suberror in words.
     public var meaning: String {
         switch suberror {

@@ -38,7 +38,7 @@ public enum ExitKind: UInt8, CaseIterable, Sendable {
 
 /// What is remembered of one exit. A plain value: keeping one allocates nothing.
 public struct ExitRecord: Equatable, Sendable {
-    /// Nanoseconds since the machine was started, when the guest was left.
+    /// Nanoseconds since the machine was started, when the guest was left; 0 when time is not measured.
     public var time: UInt64 = 0
     /// The vCPU's number.
     public var vcpu: UInt32 = 0
@@ -50,7 +50,7 @@ public struct ExitRecord: Equatable, Sendable {
     public var width: UInt8 = 0
     /// How many items a string instruction moves; 1 for others.
     public var count: UInt32 = 0
-    /// RIP when the guest was left, linear address not applied; nil when it was not asked for.
+    /// RIP when the guest was left, segment base not added; nil where KVM does not share registers.
     public var instructionPointer: UInt64?
     /// The port, guest-physical address, MSR number, suberror or hardware reason.
     public var address: UInt64 = 0

@@ -19,7 +19,8 @@ struct RunLoop {
     /// Runs until the machine stops.
     func run() {
         do throws(KVMError) {
-            if measures, machine.kernel.sharesRegisters { processor.vcpu.sharedRegisterSets = .general }
+            // AMD's KVM resets a CPU that dies: RIP of its last exits is all that is left to tell where it was.
+            if machine.kernel.sharesRegisters { processor.vcpu.sharedRegisterSets = .general }
             while true {
                 let entered = measures ? machine.nanoseconds : 0
                 let exit = try processor.vcpu.run()
@@ -39,8 +40,8 @@ struct RunLoop {
         var record = ExitRecord()
         record.vcpu = UInt32(truncatingIfNeeded: processor.number)
         record.kind = ExitKind(exit)
+        if machine.kernel.sharesRegisters { record.instructionPointer = processor.vcpu.sharedInstructionPointer }
         if measures {
-            if machine.kernel.sharesRegisters { record.instructionPointer = processor.vcpu.sharedInstructionPointer }
             record.time = machine.nanoseconds
             record.guestNanoseconds = record.time &- entered
         }
@@ -65,19 +66,19 @@ struct RunLoop {
             if machine.console.isRestarting, machine.console.panicMessage == nil {
                 machine.stop(.reset)
             } else {
-                crash(.shutdown)
+                crash(Crash.Cause(exit))
             }
         case .internalError(let error):
             record.address = UInt64(error.suberror)
-            crash(.internalError(error))
+            crash(Crash.Cause(exit))
         case .failedEntry(let reason, _):
             record.address = reason
-            crash(.failedEntry(hardwareReason: reason))
+            crash(Crash.Cause(exit))
         case .interruptWindow, .interrupted, .setTaskPriority, .nmi, .ioapicEOI, .busLock:
             break
         case .unknown, .exception, .hypercall, .debug, .taskPriorityAccess, .watchdog, .systemEvent, .hyperV,
             .dirtyRingFull, .applicationProcessorResetHold, .xen, .notify, .memoryFault, .trustDomain, .other:
-            crash(.unhandledExit("\(exit)"))
+            crash(Crash.Cause(exit))
         }
     }
 

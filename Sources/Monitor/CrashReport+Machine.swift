@@ -1,22 +1,6 @@
 internal import KVM
 public import Machine
 
-extension CrashReason {
-    /// The reason that a machine gives.
-    public init(_ cause: Crash.Cause) {
-        switch cause {
-        case .shutdown: self = .shutdown
-        case .internalError(let error):
-            self = .internalError(
-                suberror: error.suberror, data: error.data, instructionBytes: error.instructionBytes)
-        case .failedEntry(let reason): self = .failedEntry(hardwareReason: reason)
-        case .unhandledExit(let text): self = .unhandledExit(text)
-        case .runFailed(let error): self = .runFailed(error)
-        case .panic: self = .guestPanic
-        }
-    }
-}
-
 extension CrashReport {
     /// Everything about a machine that has ended by a crash.
     public init(_ machine: Machine, _ crash: Crash) {
@@ -28,7 +12,7 @@ extension CrashReport {
         // A long call trace may have pushed the line out that says why the kernel panicked.
         if case .panic(let message) = crash.cause, !console.contains(message) { console.insert(message, at: 0) }
         self.init(
-            reason: CrashReason(crash.cause), vcpus: snapshots,
+            reason: crash.cause, vcpus: snapshots,
             failed: snapshots.firstIndex { Int($0.identifier) == crash.vcpu } ?? 0, memory: machine.memory,
             exits: cpus.flatMap { machine.lastExits(vcpu: $0) }, console: console,
             postCodes: machine.postCodes)

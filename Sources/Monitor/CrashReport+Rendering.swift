@@ -2,6 +2,20 @@ internal import CKVM
 internal import KVM
 internal import Machine
 
+extension Crash.Cause {
+    /// The cause as a heading.
+    var heading: String {
+        switch self {
+        case .shutdown: "shutdown (triple fault)"
+        case .internalError(let error): "KVM internal error, suberror \(error.suberror)"
+        case .failedEntry(let reason): "failed entry, hardware reason \(reason.hex())"
+        case .unhandledExit(let what): "unhandled exit: \(what)"
+        case .runFailed(let error): error.description
+        case .panic: "the guest's kernel gave up"
+        }
+    }
+}
+
 extension CrashReport {
     /// The whole report as text of at most 80 columns, without control characters, ended by a newline.
     public func render() -> String {
@@ -11,8 +25,8 @@ extension CrashReport {
             if let advice = diagnosis.advice { lines += ("What to do: " + advice).wrapped(indent: 2) }
         }
         lines += ("Reason: " + reason.heading).wrapped(indent: 2)
-        if case .internalError(_, let data, _) = reason, !data.isEmpty {
-            lines += ("KVM's data: " + data.map { $0.hex() }.joined(separator: " ")).wrapped(indent: 2)
+        if case .internalError(let error) = reason, !error.data.isEmpty {
+            lines += ("KVM's data: " + error.data.map { $0.hex() }.joined(separator: " ")).wrapped(indent: 2)
         }
         if vcpus.indices.contains(failed) {
             lines += section("vCPU \(vcpus[failed].identifier), \(vcpus[failed].mode.rawValue)")
@@ -59,13 +73,13 @@ extension CrashReport {
         }
         lines += CodeText(vcpu, linear).stack
         lines += gates(vcpu, linear)
-        return lines + exitLines(vcpu, limit: ExitHistory.depth)
+        return lines + exitLines(vcpu, limit: Self.exitCount)
     }
 
     /// The gates of the exceptions that a dying guest meets.
     private func gates(_ vcpu: VCPUSnapshot, _ linear: LinearMemory) -> [String] {
         let evidence = Evidence(
-            reason: reason, vcpu: vcpu, memory: memory, host: host, exits: exits, console: console)
+            reason: reason, vcpu: vcpu, memory: memory, host: host, exits: exits)
         var vectors: [UInt8] = vcpu.mode.isProtected ? [6, 8, 13, 14] : []
         if let vector = evidence.vector, !vectors.contains(vector) { vectors.append(vector) }
         guard !vectors.isEmpty else { return [] }

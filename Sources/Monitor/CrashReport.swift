@@ -7,7 +7,7 @@ internal import KVM
 /// It reads guest memory once, when it is rendered; make the text while the guest is stopped.
 public struct CrashReport: CustomStringConvertible {
     /// Why the guest could not go on.
-    public var reason: CrashReason
+    public var reason: Crash.Cause
     /// The registers of every vCPU.
     public var vcpus: [VCPUSnapshot]
     /// The place in `vcpus` of the one that could not go on.
@@ -16,7 +16,7 @@ public struct CrashReport: CustomStringConvertible {
     public var memory: GuestMemory
     /// Whose KVM it is.
     public var host: HostKVM
-    /// Exits of any vCPU, oldest first; the last 32 of each are shown.
+    /// Exits of any vCPU, oldest first; the last ``exitCount`` of each are shown.
     public var exits: [ExitRecord]
     /// The last lines of the guest's console, as it wrote them.
     public var console: [String]
@@ -33,7 +33,7 @@ public struct CrashReport: CustomStringConvertible {
     ///   - console: the last lines of the guest's console.
     ///   - postCodes: what the guest wrote to port 0x80, oldest first.
     public init(
-        reason: CrashReason, vcpus: [VCPUSnapshot], failed: Int = 0, memory: GuestMemory,
+        reason: Crash.Cause, vcpus: [VCPUSnapshot], failed: Int = 0, memory: GuestMemory,
         host: HostKVM = .current(), exits: [ExitRecord] = [], console: [String] = [], postCodes: [UInt8] = []
     ) {
         self.reason = reason
@@ -51,12 +51,15 @@ public struct CrashReport: CustomStringConvertible {
         guard vcpus.indices.contains(failed) else { return nil }
         let vcpu = vcpus[failed]
         return Diagnosis(
-            reason: reason, vcpu: vcpu, memory: memory, host: host, exits: exits(of: vcpu), console: console)
+            reason: reason, vcpu: vcpu, memory: memory, host: host, exits: exits(of: vcpu))
     }
+
+    /// How many exits of the vCPU that died are shown.
+    static let exitCount = 32
 
     /// The last exits of one vCPU.
     func exits(of vcpu: VCPUSnapshot) -> [ExitRecord] {
-        exits.filter { $0.vcpu == vcpu.identifier }.suffix(ExitHistory.depth)
+        exits.filter { $0.vcpu == vcpu.identifier }.suffix(Self.exitCount)
     }
 
     /// The whole report, for a terminal of 80 columns.

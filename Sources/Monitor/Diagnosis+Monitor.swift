@@ -4,25 +4,25 @@ internal import KVM
 /// Deaths that KVM, the hardware or the guest itself reported.
 extension Evidence {
     /// KVM_EXIT_INTERNAL_ERROR: KVM gave up.
-    func internalError(suberror: UInt32, data: [UInt64], instructionBytes: [UInt8]) -> Diagnosis {
-        switch suberror {
+    func internalError(_ error: InternalError) -> Diagnosis {
+        switch error.suberror {
         case 1:
             // AMD's KVM emulates the instruction again whose exception met a stack outside memory.
-            return codePlace ?? codeContent ?? stackWithoutMemory ?? cannotEmulate(instructionBytes)
+            return codePlace ?? codeContent ?? stackWithoutMemory ?? cannotEmulate(error.instructionBytes)
         case 2:
             return exception
                 ?? Diagnosis(
                     .deliveryFailed, "Two exceptions came at \(place) at the same time, and KVM could not merge them.")
         case 3:
             // With Intel the first word is the vectoring information, whose low byte is the vector.
-            let event = data.first.map { ExceptionName.of(UInt8(truncatingIfNeeded: $0)) } ?? "an event"
+            let event = error.data.first.map { ExceptionName.of(UInt8(truncatingIfNeeded: $0)) } ?? "an event"
             return exception
                 ?? Diagnosis(
                     .deliveryFailed,
                     "Delivering \(event) at \(place) touched memory that is not there: the IDT, the GDT, the "
                         + "TSS or the stack lies outside the guest's memory.")
         default:
-            return Diagnosis(.unknown, "KVM gave up at \(place) (KVM_EXIT_INTERNAL_ERROR, suberror \(suberror)).")
+            return Diagnosis(.unknown, "KVM gave up at \(place) (KVM_EXIT_INTERNAL_ERROR, suberror \(error.suberror)).")
         }
     }
 
@@ -91,11 +91,7 @@ extension Evidence {
     }
 
     /// The guest's kernel said that it gave up.
-    var guestPanic: Diagnosis {
-        let line = console.last { $0.contains("Kernel panic") } ?? console.last { $0.contains("panic") }
-        guard let line else {
-            return Diagnosis(.guestPanic, "The guest's kernel told the machine that it gave up (panicked).")
-        }
+    func guestPanic(_ line: String) -> Diagnosis {
         let start = line.firstRange(of: "Kernel panic")?.lowerBound ?? line.startIndex
         let advice: String? =
             if line.contains("Unable to mount root fs") {

@@ -74,7 +74,7 @@ extension Evidence {
         vcpu.special.controlRegister0 = written
         if isLong { vcpu.special.extendedFeatureEnable.insert(.lma) }
         var later = Evidence(
-            reason: reason, vcpu: vcpu, memory: memory, host: host, exits: exits, console: console)
+            reason: reason, vcpu: vcpu, memory: memory, host: host, exits: exits)
         later.switchesPagingOn = true
         return later.tables
     }

@@ -39,25 +39,23 @@ public struct Diagnosis: Equatable, Sendable {
     ///   - memory: the guest's memory.
     ///   - host: whose KVM it is, as each leaves other registers behind.
     ///   - exits: the vCPU's last exits, oldest first.
-    ///   - console: the last lines of the guest's console.
     public init(
-        reason: CrashReason, vcpu: VCPUSnapshot, memory: GuestMemory, host: HostKVM = .unknown,
-        exits: [ExitRecord] = [], console: [String] = []
+        reason: Crash.Cause, vcpu: VCPUSnapshot, memory: GuestMemory, host: HostKVM = .unknown,
+        exits: [ExitRecord] = []
     ) {
         let evidence = Evidence(
-            reason: reason, vcpu: vcpu, memory: memory, host: host, exits: exits, console: console)
+            reason: reason, vcpu: vcpu, memory: memory, host: host, exits: exits)
         self = evidence.diagnosis
     }
 }
 
 /// All that the rules look at.
 struct Evidence {
-    let reason: CrashReason
+    let reason: Crash.Cause
     let vcpu: VCPUSnapshot
     let memory: GuestMemory
     let host: HostKVM
     let exits: [ExitRecord]
-    let console: [String]
     /// The registers are those that the instruction at RIP would leave, switching paging on.
     var switchesPagingOn = false
 
@@ -79,12 +77,12 @@ struct Evidence {
         switch reason {
         case .shutdown:
             return stateLost ?? pagingSwitch ?? codePlace ?? selector ?? codeContent ?? exception ?? unknownShutdown
-        case .internalError(let suberror, let data, let bytes):
-            return internalError(suberror: suberror, data: data, instructionBytes: bytes)
+        case .internalError(let error):
+            return internalError(error)
         case .failedEntry(let hardwareReason):
             return failedEntry(hardwareReason)
-        case .guestPanic:
-            return guestPanic
+        case .panic(let message):
+            return guestPanic(message)
         case .runFailed(let error):
             return codePlace ?? Diagnosis(.runFailed, "KVM refused to run the guest: \(error.description).")
         case .unhandledExit(let what):

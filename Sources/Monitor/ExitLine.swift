@@ -1,12 +1,16 @@
 internal import Machine
 
 extension TextLine {
-    /// One exit, readable: time in seconds, vCPU, RIP, reason, operands with the devices' names, and the value
-    /// (`<-` to the device, `->` to the guest).
+    /// One exit, readable: time in seconds where it was measured, vCPU, RIP, reason, operands with the devices' names,
+    /// and the value (`<-` to the device, `->` to the guest).
     mutating func append(_ record: ExitRecord) {
-        append(decimal: record.time / 1_000_000_000, width: 4)
-        append(".")
-        append(decimal: record.time / 1000 % 1_000_000, width: 6, fill: UInt8(ascii: "0"))
+        if record.time > 0 {
+            append(decimal: record.time / 1_000_000_000, width: 4)
+            append(".")
+            append(decimal: record.time / 1000 % 1_000_000, width: 6, fill: UInt8(ascii: "0"))
+        } else {
+            append(" ")
+        }
         append(" cpu")
         append(decimal: UInt64(record.vcpu))
         if let pointer = record.instructionPointer {

@@ -177,10 +177,12 @@ import Testing
     }
 
     /// What a machine remembers of its guest: here the one exit that ended it.
-    @Test func lastExits_ofAMachine_tellPortWidthAndValue() throws {
+    @Test func lastExits_ofAMachine_tellPortWidthValueAndRIP() throws {
         let machine = try Machine(.program(TestProgram.exit7))
         _ = try machine.run()
         let last = try #require(machine.lastExits(vcpu: 0).last { $0.kind == .portOut })
         #expect(last.address == 0xF4 && last.width == 1 && last.value == 7 && last.isWrite && last.count == 1)
+        let program = TestProgram.address...TestProgram.address + UInt64(TestProgram.exit7.count)
+        #expect(program.contains(try #require(last.instructionPointer)))
     }
 }

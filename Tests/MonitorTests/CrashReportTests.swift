@@ -26,7 +26,7 @@ import Testing
             guest.prepare(setting)
             if round > 0 { scramble(&guest.vcpu, &generator) }
             let report = CrashReport(
-                reason: .internalError(suberror: 1, data: [.max, .max, .max, .max], instructionBytes: []),
+                reason: .internalError(InternalError(suberror: 1, data: [.max, .max, .max, .max])),
                 vcpus: [guest.vcpu, guest.vcpu], memory: guest.memory, host: .pvm, exits: [out(), halt()],
                 console: [String(repeating: "x\u{7}\u{9B}", count: 300)], postCodes: [UInt8](repeating: 0xFF, count: 99)
             )
@@ -40,27 +40,25 @@ import Testing
     @Test func report_ofMoreExitsThanKept_showsTheLast32() {
         let guest = TestGuest()
         guest.real()
-        let history = ExitHistory(vcpus: 2)
-        for time in 0..<100 as Range<UInt64> {
+        let exits = (0..<100 as Range<UInt64>).map { time in
             var record = out()
             record.time = time * 1000
-            history.observe(record)
-            record.vcpu = 7
-            history.observe(record)
+            return record
         }
-        let kept = history.exits(ofVCPU: 0)
-        #expect(kept.map(\.time) == (68..<100).map { $0 * 1000 })
-        #expect(history.exits(ofVCPU: 1) == [])
-        #expect(history.exits(ofVCPU: 7) == [])
-        let text = CrashReport(reason: .shutdown, vcpus: [guest.vcpu], memory: guest.memory, exits: kept).render()
+        let text = CrashReport(reason: .shutdown, vcpus: [guest.vcpu], memory: guest.memory, exits: exits).render()
         #expect(text.contains("last 32 exits:\n   0.000068 cpu0"))
     }
 
-    @Test func reason_ofOrdinaryExits_isNone() {
-        #expect(CrashReason(.halt) == nil)
-        #expect(CrashReason(.interrupted) == nil)
-        #expect(CrashReason(.shutdown) == .shutdown)
-        #expect(CrashReason(.failedEntry(hardwareReason: 5, cpu: 0)) == .failedEntry(hardwareReason: 5))
+    @Test func cause_ofAnExit_isTheExit() {
+        #expect(Crash.Cause(.shutdown) == .shutdown)
+        #expect(Crash.Cause(.failedEntry(hardwareReason: 5, cpu: 0)) == .failedEntry(hardwareReason: 5))
+        let error = InternalError(suberror: 2, data: [1])
+        #expect(Crash.Cause(.internalError(error)) == .internalError(error))
+        guard case .unhandledExit(let text) = Crash.Cause(.exception(vector: 6, errorCode: 0)) else {
+            Issue.record("no unhandled exit")
+            return
+        }
+        #expect(text == "exception 6, error code 0")
     }
 
     private func out() -> ExitRecord {

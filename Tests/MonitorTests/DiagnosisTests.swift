@@ -9,18 +9,16 @@ struct Death: Sendable, CustomTestStringConvertible {
     let name: String
     let cause: Diagnosis.Cause
     let sentence: String
-    var console: [String] = []
     var exits: [ExitRecord] = []
     let guest: @Sendable (TestGuest) -> Void
 
     init(
-        _ name: String, _ cause: Diagnosis.Cause, _ sentence: String, console: [String] = [],
+        _ name: String, _ cause: Diagnosis.Cause, _ sentence: String,
         exits: [ExitRecord] = [], guest: @escaping @Sendable (TestGuest) -> Void
     ) {
         self.name = name
         self.cause = cause
         self.sentence = sentence
-        self.console = console
         self.exits = exits
         self.guest = guest
     }
@@ -34,8 +32,7 @@ struct Death: Sendable, CustomTestStringConvertible {
         let guest = TestGuest()
         death.guest(guest)
         let diagnosis = Diagnosis(
-            reason: guest.reason, vcpu: guest.vcpu, memory: guest.memory, host: guest.host, exits: death.exits,
-            console: death.console)
+            reason: guest.reason, vcpu: guest.vcpu, memory: guest.memory, host: guest.host, exits: death.exits)
         #expect(diagnosis.cause == death.cause)
         #expect(diagnosis.sentence == death.sentence)
     }
@@ -391,7 +388,7 @@ private let monitorDeaths: [Death] = [
         guest.host = .pvm
         guest.write([0xF0, 0x48, 0x0F, 0xC7, 0x0F, 0x90, 0x90, 0x90], at: 0x8000)
         guest.reason = .internalError(
-            suberror: 1, data: [], instructionBytes: [0xF0, 0x48, 0x0F, 0xC7, 0x0F])
+            InternalError(suberror: 1, instructionBytes: [0xF0, 0x48, 0x0F, 0xC7, 0x0F]))
     },
     Death(
         "an event whose delivery fails", .deliveryFailed,
@@ -400,7 +397,7 @@ private let monitorDeaths: [Death] = [
     ) { guest in
         guest.long()
         guest.write([UInt8](repeating: 0x90, count: 16), at: 0x8000)
-        guest.reason = .internalError(suberror: 3, data: [0x8000_030E], instructionBytes: [])
+        guest.reason = .internalError(InternalError(suberror: 3, data: [0x8000_030E]))
     },
     Death(
         "an invalid state", .invalidEntryState,
@@ -429,11 +426,11 @@ private let monitorDeaths: [Death] = [
     },
     Death(
         "a Linux panic", .guestPanic,
-        "The guest's kernel gave up: Kernel panic - not syncing: VFS: Unable to mount root fs.[2J.",
-        console: ["ok", "[    0.6] Kernel panic - not syncing: VFS: Unable to mount root fs\u{1B}[2J", "---"]
+        "The guest's kernel gave up: Kernel panic - not syncing: VFS: Unable to mount root fs.[2J."
     ) { guest in
         guest.long()
-        guest.reason = .guestPanic
+        guest.reason = .panic(
+            message: "[    0.6] Kernel panic - not syncing: VFS: Unable to mount root fs\u{1B}[2J")
     },
 ]
 

@@ -1,6 +1,7 @@
 import CKVM
 import GuestMemory
 import KVM
+import Machine
 import Monitor
 
 /// A made-up guest: 1 MiB of memory from 0 and another MiB from 0x10_0000 missing, registers as a test sets them.
@@ -9,7 +10,7 @@ final class TestGuest {
     private let storage: UnsafeMutableRawBufferPointer
     let memory: GuestMemory
     var vcpu = VCPUSnapshot(identifier: 0, registers: GeneralRegisters(), special: SpecialRegisters())
-    var reason = CrashReason.shutdown
+    var reason = Crash.Cause.shutdown
     var host = HostKVM.intel
 
     init() {

@@ -105,7 +105,7 @@ extension VirtualCPU {
             case .interrupted:
                 if control.isOver { return .end(.timedOut) }
             default:
-                return .end(.died(CrashReason(exit)?.heading ?? "left by \(ExitKind(exit).traceName)"))
+                return .end(.died(Crash.Cause(exit).heading))
             }
         }
     }
