@@ -47,11 +47,9 @@ final class Observation: ExitObserver {
 
     private static func format(_ format: TraceFormat) -> Trace.Format {
         guard format == .json else { return .text }
-        return .encoded { entry in
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = .sortedKeys
-            return (try? encoder.encode(entry)).map(Array.init)
-        }
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = .sortedKeys
+        return .encoded { entry in (try? encoder.encode(entry)).map(Array.init) }
     }
 
     /// Hands the exit on.

@@ -98,7 +98,7 @@ struct Evidence {
             && special.efer == 0 && special.gdt.base == 0 && special.idt.limit == 0xFFFF
         guard isReset, !exits.isEmpty || host == .amd else { return nil }
         let last = exits.last { $0.kind != .shutdown && $0.instructionPointer != nil }
-        let place = last?.instructionPointer.map { ", some time after RIP \($0.hex(4)), its last exit before" } ?? ""
+        let place = last?.instructionPointer.map { ", some time after RIP \($0.hex(8)), its last exit before" } ?? ""
         return Diagnosis(
             .stateLost,
             "The guest took an exception that it could not handle, nor the double fault that followed (a triple "

@@ -257,6 +257,10 @@ import Testing
         #expect(report.lines.contains("A5 5A"), "\(outcome.text)")
         let exits = report.lines.filter { $0.contains("0x80") && $0.contains("cpu0") }
         #expect(exits.count == 2, "\(outcome.text)")
+        #expect(exits.allSatisfy { $0.contains(" rip=0x0000001000") }, "\(outcome.text)")
+        if Host.current == .resetting {
+            #expect(report.crash.contains("some time after RIP 0x00100006,"), "\(outcome.text)")
+        }
     }
 }
 

@@ -372,7 +372,7 @@ private let monitorDeaths: [Death] = [
     Death(
         "AMD's reset after a triple fault", .stateLost,
         "The guest took an exception that it could not handle, nor the double fault that followed (a "
-            + "triple fault), some time after RIP 0x8012, its last exit before; the registers below are those "
+            + "triple fault), some time after RIP 0x00008012, its last exit before; the registers below are those "
             + "of a reset CPU, as AMD's KVM resets it.", exits: [lastExit(0x8012)]
     ) { guest in
         guest.host = .amd
