@@ -10,18 +10,24 @@ extension ELFImage {
     /// 64-bit boot protocol at `e_entry` with a zero page, as for a `vmlinux`.
     ///
     /// Guest memory must be zero where nothing has been loaded, as fresh memory is.
+    /// - Parameter imageAddress: where the file itself lies in guest memory, if it does and
+    ///   ``canBeLoaded(fromGuestAddress:)``.
     /// - Returns: for PVH 32-bit protected mode with RBX at `hvm_start_info`, else long mode with RSI at the zero page.
-    public func load(into memory: GuestMemory, _ parameters: BootParameters) throws(ELFError) -> LoadedImage {
-        if let pvhEntryPoint { return try loadPVH(entryPoint: pvhEntryPoint, into: memory, parameters) }
+    public func load(
+        into memory: GuestMemory, _ parameters: BootParameters, imageAddress: UInt64? = nil
+    ) throws(ELFError) -> LoadedImage {
+        if let pvhEntryPoint {
+            return try loadPVH(entryPoint: pvhEntryPoint, into: memory, parameters, imageAddress: imageAddress)
+        }
         if !is64Bit { throw .noEntryProtocol }
-        return try loadLinux(into: memory, parameters)
+        return try loadLinux(into: memory, parameters, imageAddress: imageAddress)
     }
 
     private func loadPVH(
-        entryPoint: UInt64, into memory: GuestMemory, _ parameters: BootParameters
+        entryPoint: UInt64, into memory: GuestMemory, _ parameters: BootParameters, imageAddress: UInt64?
     ) throws(ELFError) -> LoadedImage {
         if entryPoint > UInt64(UInt32.max) || !isLoaded(entryPoint) { throw .entryOutside(address: entryPoint) }
-        try copySegments(to: memory, parameters.memoryMap)
+        try copySegments(to: memory, parameters.memoryMap, imageAddress: imageAddress)
         do throws(BootParametersError) {
             let initrd = try parameters.placeInitrd(
                 avoiding: span, below: [BoardLayout.pageTablesLimit, UInt64.max], in: memory)
@@ -37,12 +43,12 @@ extension ELFImage {
     }
 
     private func loadLinux(
-        into memory: GuestMemory, _ parameters: BootParameters
+        into memory: GuestMemory, _ parameters: BootParameters, imageAddress: UInt64?
     ) throws(ELFError) -> LoadedImage {
         if entryPoint >= BoardLayout.pageTablesLimit || !isLoaded(entryPoint) {
             throw .entryOutside(address: entryPoint)
         }
-        try copySegments(to: memory, parameters.memoryMap)
+        try copySegments(to: memory, parameters.memoryMap, imageAddress: imageAddress)
         do throws(BootParametersError) {
             let initrd = try parameters.placeInitrd(
                 avoiding: span, below: [BoardLayout.pageTablesLimit, UInt64.max], in: memory)

@@ -61,9 +61,24 @@ public struct ELFImage {
         self.pvhEntryPoint = pvhEntryPoint
     }
 
+    /// Whether the segments can be copied while the file itself lies in guest memory: each goes down or stays where it
+    /// is, in the order of the file, and none reaches into the bytes of one behind it.
+    /// - Parameter address: guest-physical address of the file's first byte.
+    public func canBeLoaded(fromGuestAddress address: UInt64) -> Bool {
+        let sources = segments.map { address.addingReportingOverflow($0.fileOffset) }
+        return segments.indices.allSatisfy { place in
+            let isBelowNext =
+                place + 1 == sources.count || segments[place].addresses.end <= sources[place + 1].partialValue
+            return !sources[place].overflow && segments[place].addresses.start <= sources[place].partialValue
+                && isBelowNext
+        }
+    }
+
     /// Copies the segments into guest memory. The part of a segment that is not in the file is left as it is: guest
     /// memory must be zero before anything is loaded, as fresh memory is, so that untouched pages cost nothing.
-    func copySegments(to memory: GuestMemory, _ map: E820Map) throws(ELFError) {
+    /// - Parameter imageAddress: where the file itself lies in guest memory, if it does; then
+    ///   ``canBeLoaded(fromGuestAddress:)`` must have allowed it, and the parts that are not in the file are cleared.
+    func copySegments(to memory: GuestMemory, _ map: E820Map, imageAddress: UInt64? = nil) throws(ELFError) {
         for segment in segments {
             let range = segment.addresses
             if range.overlaps(BoardLayout.bootTables) {
@@ -76,7 +91,14 @@ public struct ELFImage {
         for segment in segments {
             guard let bytes = image.slice(at: segment.fileOffset, count: segment.fileSize) else { continue }
             do throws(GuestMemoryError) {
-                unsafe try memory.write(bytes.bytes, at: segment.addresses.start)
+                if segment.addresses.start != imageAddress.map({ $0 + segment.fileOffset }) {
+                    unsafe try memory.write(bytes.bytes, at: segment.addresses.start)
+                }
+                if imageAddress != nil {
+                    let rest = Int(segment.addresses.size - segment.fileSize)
+                    unsafe try memory.bytes(at: segment.addresses.start + segment.fileSize, count: rest)
+                        .initializeMemory(as: UInt8.self, repeating: 0)
+                }
             } catch {
                 throw .segmentOutsideRAM(
                     segment: segment.number, address: segment.addresses.start, size: segment.addresses.size)

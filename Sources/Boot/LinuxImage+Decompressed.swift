@@ -9,9 +9,12 @@ extension LinuxImage {
     /// It runs at the address it is linked for. The relocations that follow the ELF file go unused, and there is no
     /// randomization of the kernel's address (KASLR), which is the decompressor's work. The zero page is as for the
     /// bzImage itself. Guest memory must be zero where nothing has been loaded, as fresh memory is.
-    /// - Parameter decompressed: what came out of decompressing `compressedKernel()`.
+    /// - Parameters:
+    ///   - decompressed: what came out of decompressing `compressedKernel()`.
+    ///   - imageAddress: where that lies in guest memory, if it does and ``ELFImage/canBeLoaded(fromGuestAddress:)``.
     public func loadDecompressed(
-        _ decompressed: ImageBytes, into memory: GuestMemory, _ parameters: BootParameters
+        _ decompressed: ImageBytes, into memory: GuestMemory, _ parameters: BootParameters,
+        imageAddress: UInt64? = nil
     ) throws(LinuxImageError) -> LoadedImage {
         let kernel: AddressRange
         let entryPoint: UInt64
@@ -26,7 +29,7 @@ extension LinuxImage {
             let needed = header.preferredAddress.addingReportingOverflow(UInt64(header.initSize))
             kernel = AddressRange(
                 start: elf.span.start, end: max(elf.span.end, needed.overflow ? 0 : needed.partialValue))
-            try elf.copySegments(to: memory, parameters.memoryMap)
+            try elf.copySegments(to: memory, parameters.memoryMap, imageAddress: imageAddress)
         } catch {
             throw .decompressedKernel(error)
         }

@@ -119,13 +119,13 @@ struct Loader {
     }
 
     private func loadELF(
-        _ image: ImageBytes, path: String, _ parameters: BootParameters, requirePVH: Bool
+        _ image: ImageBytes, path: String, _ parameters: BootParameters, requirePVH: Bool, imageAddress: UInt64? = nil
     ) throws(MachineError) -> LoadedImage {
         do throws(ELFError) {
             let elf = try ELFImage(image)
-            prepareMemory(kernelStart: elf.span.start, kernelSize: elf.span.size)
+            if imageAddress == nil { prepareMemory(kernelStart: elf.span.start, kernelSize: elf.span.size) }
             if requirePVH, elf.pvhEntryPoint == nil { throw .noEntryProtocol }
-            return try elf.load(into: memory, parameters)
+            return try elf.load(into: memory, parameters, imageAddress: imageAddress)
         } catch {
             throw .payload(path: path, reason: error.description)
         }
@@ -135,16 +135,20 @@ struct Loader {
         _ image: ImageBytes, path: String, _ parameters: BootParameters, _ entry: MachineConfiguration.LinuxEntry
     ) throws(MachineError) -> LoadedImage {
         let linux = try Self.linux(path) { () throws(LinuxImageError) in try LinuxImage(image) }
+        let start = linux.header.preferredAddress
         prepareMemory(
-            kernelStart: linux.header.preferredAddress, kernelSize: UInt64(linux.header.initSize))
+            kernelStart: start - min(start, Self.segmentOffset),
+            kernelSize: UInt64(linux.header.initSize) + Self.segmentOffset)
         guard entry != .linux64, let inside = try decompress(linux, path: path, isRequired: entry == .pvh) else {
             return try Self.linux(path) { () throws(LinuxImageError) in try linux.load(into: memory, parameters) }
         }
         defer { withExtendedLifetime(inside.owner) {} }
         let bytes = ImageBytes(UnsafeRawBufferPointer(inside.bytes))
-        if entry == .pvh { return try loadELF(bytes, path: path, parameters, requirePVH: true) }
+        if entry == .pvh {
+            return try loadELF(bytes, path: path, parameters, requirePVH: true, imageAddress: inside.address)
+        }
         return try Self.linux(path) { () throws(LinuxImageError) in
-            try linux.loadDecompressed(bytes, into: memory, parameters)
+            try linux.loadDecompressed(bytes, into: memory, parameters, imageAddress: inside.address)
         }
     }
 
@@ -178,26 +182,49 @@ struct Loader {
         } catch {
             throw .payload(path: path, reason: error.description)
         }
-        return room
+        guard let address = room.address else { return room }
+        // What is no ELF file is told by whoever loads it.
+        let elf = try? ELFImage(ImageBytes(UnsafeRawBufferPointer(room.bytes)))
+        return elf?.canBeLoaded(fromGuestAddress: address) == true ? room : try moveOut(room)
     }
 
-    /// An unpacked kernel, and who keeps its memory; nobody where it is the guest's own.
+    /// An unpacked kernel: in guest memory at an address, or in memory of the monitor's own.
     private struct Unpacked {
         let bytes: UnsafeMutableRawBufferPointer
-        let owner: ScratchMemory?
+        var address: UInt64?
+        var owner: ScratchMemory?
     }
 
-    /// Room for the unpacked kernel: the guest's memory behind what the kernel will take, where there is enough of it.
-    /// It is there already, in huge pages, and the kernel is to allocate from it next; memory of the monitor's own
-    /// would have to be cleared by the host for this one use. What is left in it afterwards is the kernel's own file.
-    private func roomToUnpack(_ size: Int, _ header: SetupHeader) throws(MachineError) -> Unpacked {
-        let kernelEnd = header.preferredAddress.addingReportingOverflow(UInt64(header.initSize))
-        if !kernelEnd.overflow, let bytes = try? memory.bytes(at: kernelEnd.partialValue, count: size) {
-            return Unpacked(bytes: bytes, owner: nil)
-        }
-        let scratch = try MachineError.catching { () throws(HostError) in try ScratchMemory(size: size) }
-        return Unpacked(bytes: scratch.bytes, owner: scratch)
+    private static func scratch(_ size: Int) throws(MachineError) -> Unpacked {
+        let owner = try MachineError.catching { () throws(HostError) in try ScratchMemory(size: size) }
+        return Unpacked(bytes: owner.bytes, owner: owner)
     }
+
+    /// Moves an unpacked kernel out of guest memory, which is as fresh afterwards.
+    private func moveOut(_ room: Unpacked) throws(MachineError) -> Unpacked {
+        let moved = try Self.scratch(room.bytes.count)
+        moved.bytes.copyMemory(from: UnsafeRawBufferPointer(room.bytes))
+        room.bytes.initializeMemory(as: UInt8.self, repeating: 0)
+        return moved
+    }
+
+    /// Room for the unpacked kernel: guest memory, so placed that the file's first segments lie where they belong. That
+    /// saves copying them, and memory of the monitor's own, which the host would have to clear for this one use. What
+    /// is not overwritten by segments stays as it is: the ELF header below the kernel, the section headers behind it.
+    private func roomToUnpack(_ size: Int, _ header: SetupHeader) throws(MachineError) -> Unpacked {
+        let start = header.preferredAddress
+        if start >= Self.segmentOffset + BoardLayout.bootTables.end {
+            let address = start - Self.segmentOffset
+            if let bytes = try? memory.bytes(at: address, count: size) {
+                return Unpacked(bytes: bytes, address: address)
+            }
+        }
+        return try Self.scratch(size)
+    }
+
+    /// Where in the file Linux's ELF images have their first segment, which goes to the preferred address (`.text` in
+    /// arch/x86/kernel/vmlinux.lds.S, with the linker's -z max-page-size=0x200000).
+    private static let segmentOffset: UInt64 = 2 << 20
 
     /// Gives the host's huge pages to the memory that a starting kernel is sure to touch: its own, what it allocates
     /// behind it, and the top of the low memory, from which early allocations come. A guest's first touch of a page

@@ -99,4 +99,50 @@ import Testing
             #expect(elf.segments.map(\.number) == [0])
         }
     }
+
+    /// The file lies in guest memory: one segment moves down, one moves onto its own bytes, one is where it belongs.
+    @Test func load_fromGuestMemory_movesSegmentsAndClearsTheRest() throws {
+        let ram = GuestRAM(mebibytes: 4)
+        let place: UInt64 = 0x20_0000
+        let last = place + 64 + 3 * 56 + 1000 + 2000
+        let contents: [[UInt8]] = [1000, 2000, 64].map { count in
+            (0..<count).map { UInt8(truncatingIfNeeded: $0 % 251) }
+        }
+        let file = SyntheticELF.with {
+            $0.entry = place - 0x1000
+            $0.segments = [
+                .init(address: place - 0x1000, contents: contents[0]),
+                .init(address: place - 0x400, contents: contents[1], memorySize: 2500),
+                .init(address: last, contents: contents[2], memorySize: 200),
+            ]
+        }
+        try ram.memory.write([UInt8](repeating: 0xEE, count: 0x8000), at: place - 0x4000)
+        try ram.memory.write(file, at: place)
+        let image = ImageBytes(UnsafeRawBufferPointer(try ram.memory.bytes(at: place, count: file.count)))
+        let elf = try ELFImage(image)
+        #expect(elf.canBeLoaded(fromGuestAddress: place))
+        #expect(!elf.canBeLoaded(fromGuestAddress: place - 8), "the last segment would move up")
+        #expect(!elf.canBeLoaded(fromGuestAddress: .max - 100), "beyond the end of all addresses")
+        _ = try elf.load(into: ram.memory, ram.parameters(), imageAddress: place)
+        #expect(try ram.memory.readBytes(at: place - 0x1000, count: 1000) == contents[0])
+        #expect(try ram.memory.readBytes(at: place - 0x400, count: 2000) == contents[1])
+        #expect(try ram.memory.readBytes(at: place - 0x400 + 2000, count: 500) == [UInt8](repeating: 0, count: 500))
+        #expect(try ram.memory.readBytes(at: last, count: 64) == contents[2])
+        #expect(try ram.memory.readBytes(at: last + 64, count: 136) == [UInt8](repeating: 0, count: 136))
+    }
+
+    @Test func fileInGuestMemory_whoseSegmentsWouldSpoilEachOther_isNotLoadedThere() throws {
+        let file = SyntheticELF.with {
+            $0.segments = [
+                .init(address: 0x10_2000, contents: [1, 2, 3], memorySize: 0x2000),
+                .init(address: 0x10_0000, contents: [4, 5, 6]),
+            ]
+        }
+        try withImage(file) { image in
+            let elf = try ELFImage(image)
+            // The first segment's end lies above the second one's bytes.
+            #expect(!elf.canBeLoaded(fromGuestAddress: 0x10_2000))
+            #expect(elf.canBeLoaded(fromGuestAddress: 0x20_0000))
+        }
+    }
 }
