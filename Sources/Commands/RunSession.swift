@@ -73,6 +73,7 @@ final class RunSession {
         }
         if options.isVerbose { for line in machine.memoryMap { printError(line) } }
         self.machine = machine
+        ProgramCode.release()
         guestInput.connect(terminal.input, to: machine.serialPort)
         do throws(MachineError) {
             try machine.start { [loop] in loop.stop() }

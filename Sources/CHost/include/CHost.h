@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
@@ -54,4 +55,14 @@ static inline uint64_t chost_host_capacity(void) {
 /// Makes the host back a page by memory, without changing it.
 static inline void chost_touch(const void *page) {
     (void)*(const volatile uint8_t *)page;
+}
+
+/// Gives back the pages of the program's code and constants that are in memory (MADV_DONTNEED of madvise(2)). They are
+/// never written, so each comes back from the file, by a page fault, if it is used again.
+static inline void chost_release_code(void) {
+    extern const char __executable_start[], etext[];
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t start = (uintptr_t)__executable_start / page * page;
+    uintptr_t end = (uintptr_t)etext / page * page;
+    if (start < end) madvise((void *)start, end - start, MADV_DONTNEED);
 }
