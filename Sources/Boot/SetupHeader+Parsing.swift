@@ -7,9 +7,7 @@ extension SetupHeader {
         // The last field that every version from 2.12 on has is init_size.
         let shortest = Field.initSize + 4
         guard let magic = image.load(UInt32.self, at: Field.headerMagic) else {
-            // A short file that shows what else it is is not called a truncated kernel.
-            if let guess = guessedFormat(image) { throw .notLinux(guess: guess) }
-            throw .truncated(needed: shortest, actual: size)
+            throw .notLinux(guess: guessedFormat(image) ?? "the file ends within the header, after byte \(size)")
         }
         guard magic == Field.headerMagicValue,
             image.load(UInt16.self, at: Field.bootFlag) == Field.bootFlagValue

@@ -61,7 +61,8 @@ public struct MiniKVM: ParsableCommand {
             print(fullMessage(for: error))
             Glibc.exit(0)
         }
-        let firstLine = message(for: error).split(separator: "\n").first ?? "the command line is wrong"
+        var firstLine = message(for: error).split(separator: "\n").first ?? "the command line is wrong"
+        if firstLine.last == "." { firstLine.removeLast() }
         printError("\(firstLine); see `\(commandPath) --help`")
         Glibc.exit(2)
     }

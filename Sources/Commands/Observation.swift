@@ -19,6 +19,8 @@ final class Observation: ExitObserver {
     /// Whether the exits are timed; it costs three readings of the clock each.
     let measuresTime: Bool
     private let trace: Trace?
+    private let sink: FileSink?
+    private let tracePath: String?
 
     /// - Parameters:
     ///   - cpus: how many CPUs the machine has.
@@ -28,8 +30,10 @@ final class Observation: ExitObserver {
     init(cpus: Int, tracePath: String?, traceFormat: TraceFormat, measuresTime: Bool) throws {
         statistics = Statistics(vcpus: cpus)
         self.measuresTime = measuresTime
+        self.tracePath = tracePath
         guard let tracePath else {
             trace = nil
+            sink = nil
             return
         }
         var descriptor = STDERR_FILENO
@@ -40,8 +44,10 @@ final class Observation: ExitObserver {
                     "cannot write the trace to '\(tracePath)': \(String(cString: strerror(errno))); name another file")
             }
         }
+        let sink = FileSink(descriptor: descriptor)
+        self.sink = sink
         trace = Trace(
-            to: FileSink(descriptor: descriptor), format: Self.format(traceFormat),
+            to: sink, format: Self.format(traceFormat),
             buffering: isatty(descriptor) == 1 ? .lines : .blocks)
     }
 
@@ -56,6 +62,13 @@ final class Observation: ExitObserver {
     func observe(_ record: ExitRecord) {
         statistics.observe(record)
         trace?.observe(record)
+    }
+
+    /// What to say when not all of the trace could be written, or nil.
+    var traceFailure: String? {
+        guard let error = sink?.failure, let tracePath else { return nil }
+        let place = tracePath == "-" ? "standard error" : "'\(tracePath)'"
+        return "cannot write all of the trace to \(place): \(String(cString: strerror(error))); lines are missing"
     }
 
     /// Writes out what the trace has gathered.

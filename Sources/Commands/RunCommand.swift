@@ -1,5 +1,6 @@
 public import ArgumentParser
 public import Machine
+internal import Glibc
 internal import Monitor
 
 extension MachineConfiguration.FlatMode: ExpressibleByArgument {}
@@ -35,7 +36,7 @@ struct RunCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Kernel command line.", valueName: "words"))
     var append: String?
 
-    @Option(help: ArgumentHelp("How the kernel is entered: auto, bzimage, pvh.", valueName: "way"))
+    @Option(help: ArgumentHelp("How the kernel is entered; auto unless given.", valueName: "way"))
     var entry: MachineConfiguration.LinuxEntry?
 
     @Option(help: ArgumentHelp("Flat binary of your own; needs --at.", valueName: "file"))
@@ -44,21 +45,28 @@ struct RunCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Where the flat binary lies and is entered.", valueName: "address"))
     var at: GuestAddress?
 
-    @Option(help: ArgumentHelp("Mode the flat binary starts in: real, protected, long.", valueName: "mode"))
+    @Option(help: ArgumentHelp("Mode the flat binary starts in; real unless given.", valueName: "mode"))
     var mode: MachineConfiguration.FlatMode?
 
     @Option(help: ArgumentHelp("Boot sector: 512 bytes that end in 55 AA, run at 0x7C00.", valueName: "file"))
     var bootSector: String?
 
-    @Option(name: [.customShort("m"), .long], help: ArgumentHelp("RAM: 64M, 1G, ...", valueName: "size"))
+    @Option(
+        name: [.customShort("m"), .long],
+        help: ArgumentHelp(
+            "RAM: 64M, 1G; MiB without a letter. 256M unless given, 2M for built-in guests.",
+            valueName: "size"))
     var memory: MemorySize?
 
-    @Option(name: [.customShort("c"), .long], help: ArgumentHelp("Number of CPUs.", valueName: "n"))
+    @Option(
+        name: [.customShort("c"), .long],
+        help: ArgumentHelp("Number of CPUs; 1 unless given or the built-in guest wants more.", valueName: "n"))
     var cpus: Int?
 
     @Option(
         help: ArgumentHelp(
-            "Interrupt controllers: kernel, or none (HLT then ends the run).", valueName: "where"))
+            "Interrupt controllers: KVM's, or none (HLT then ends the run); by the guest unless given.",
+            valueName: "where"))
     var irqchip: MachineConfiguration.InterruptController?
 
     @Flag(help: "End when the guest resets, instead of starting it again.")
@@ -72,7 +80,7 @@ struct RunCommand: ParsableCommand {
         help: ArgumentHelp("Write a line for each exit to standard error, or to a file.", valueName: "file"))
     var trace: String?
 
-    @Option(help: ArgumentHelp("What the trace's lines are: text, json.", valueName: "format"))
+    @Option(help: ArgumentHelp("What the trace's lines are; text unless given.", valueName: "format"))
     var traceFormat: TraceFormat?
 
     @Flag(help: "Count exits and the time they take, and show both at the end.")
@@ -92,7 +100,8 @@ struct RunCommand: ParsableCommand {
             options: RunSession.Options(reboots: !noReboot, isVerbose: verbose, showsStatistics: stats),
             observation: Observation(
                 cpus: configuration.cpus, tracePath: trace, traceFormat: traceFormat ?? .text,
-                measuresTime: stats || trace != nil))
+                // Somebody at a terminal may ask by Ctrl-A s.
+                measuresTime: stats || trace != nil || isatty(STDIN_FILENO) == 1))
         throw ExitCode(try session.run(configuration))
     }
 
@@ -120,6 +129,9 @@ struct RunCommand: ParsableCommand {
             guard let guest = BuiltInGuest.named(name) else {
                 throw Failure.usage("run: there is no built-in guest '\(name)'; `minikvm guests` lists them")
             }
+            if guest.needsInterruptController, irqchip == MachineConfiguration.InterruptController.none {
+                throw Failure.usage("run \(name): this guest uses interrupt controllers; leave out --irqchip none")
+            }
             if guest.needs32BitPaging { try refuseWithout32BitPaging(name) }
             return MachineConfiguration(
                 guest: .program(name: name, bytes: guest.bytes, address: guest.address),
@@ -141,8 +153,8 @@ struct RunCommand: ParsableCommand {
 
     /// Says beforehand what would end as a guest's incomprehensible death: this KVM lacks what the guest is about.
     private func refuseWithout32BitPaging(_ name: String) throws {
-        // A KVM that cannot be asked is reported when the machine is made.
-        guard let objection = try? BedProbe().paging32Objection else { return }
+        // Only the usual device is known to be this host's module. One that cannot be asked is reported later.
+        guard kvm == "/dev/kvm", let objection = try? BedProbe().paging32Objection else { return }
         throw Failure.failed("run \(name): \(objection)")
     }
 

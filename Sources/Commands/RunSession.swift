@@ -55,7 +55,12 @@ final class RunSession {
             if reason == .reset, options.reboots, endingSignal == nil { continue }
             terminal.close(limit: 2000)
             if options.showsStatistics { tell(observation.statistics.summary().render()) }
-            return status(reason)
+            let status = status(reason)
+            if let failure = observation.traceFailure {
+                printError(failure)
+                return status == 0 ? 1 : status
+            }
+            return status
         }
     }
 
@@ -72,6 +77,11 @@ final class RunSession {
             throw Failure.failed(error.description)
         }
         if options.isVerbose { for line in machine.memoryMap { printError(line) } }
+        if case .linux = configuration.guest, HostKVM.current() == .pvm {
+            printError(
+                "this host's KVM (kvm_pvm) emulates what a kernel does, and not all of it: a stock Linux comes to a "
+                    + "stop here; run it under `scripts/box`, or see `minikvm doctor`")
+        }
         self.machine = machine
         ProgramCode.release()
         guestInput.connect(terminal.input, to: machine.serialPort)

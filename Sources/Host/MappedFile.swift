@@ -5,7 +5,8 @@ internal import Glibc
 /// The file is read into an anonymous mapping rather than mapped itself: the pages of a mapped file vanish when
 /// somebody truncates it, and the next access would end the monitor with SIGBUS. One copy of a kernel costs a
 /// few milliseconds and cannot change under the parser that has just checked it. It also makes pipes and
-/// `<(command)` work like files.
+/// `<(command)` work like files. A pipe may keep the reader waiting for ever: a signal that asks to end ends that,
+/// also while ``Signals`` holds it back.
 public final class MappedFile: @unchecked Sendable {
     // Unchecked: constants only, and the bytes are read-only from the end of init on.
 
@@ -28,7 +29,7 @@ public final class MappedFile: @unchecked Sendable {
     ///   - limit: the largest number of bytes accepted.
     public init(path: String, purpose: String = "file", limit: UInt64 = MappedFile.defaultLimit) throws(HostError) {
         let subject = "\(purpose) '\(path)'"
-        let number = MappedFile.repeatIfInterrupted { open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY) }
+        let number = MappedFile.repeatIfInterrupted { open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK) }
         guard number >= 0 else {
             let reason = errno
             throw HostError("open", subject, errno: reason, hint: MappedFile.hint(for: reason))
@@ -92,12 +93,26 @@ public final class MappedFile: @unchecked Sendable {
         var count = 0
         while count < capacity {
             let wanted = min(capacity - count, chunkSize)
+            try waitUntilReadable(descriptor, subject: subject)
             let received = repeatIfInterrupted { read(descriptor, target + count, wanted) }
+            if received < 0, errno == EAGAIN { continue }
             guard received >= 0 else { throw HostError("read", subject, errno: errno) }
             if received == 0 { break }
             count += received
         }
         return count
+    }
+
+    /// Waits for bytes or the end of the file, but not longer than until a signal asks the process to end.
+    private static func waitUntilReadable(_ descriptor: Int32, subject: String) throws(HostError) {
+        var wait = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        while poll(&wait, 1, 100) == 0 {
+            var pending = sigset_t()
+            sigpending(&pending)
+            if Signals.endRequests.contains(where: { sigismember(&pending, $0) == 1 }) {
+                throw HostError("read", subject, because: "a signal came while it had nothing to give")
+            }
+        }
     }
 
     private static func repeatIfInterrupted<Result: SignedInteger>(_ call: () -> Result) -> Result {

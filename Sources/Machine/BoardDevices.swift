@@ -5,6 +5,8 @@ internal import Firmware
 struct BoardDevices {
     /// The port bus with all devices on it.
     let ports: Bus
+    /// The memory bus with all devices on it.
+    let memoryBus = Bus()
     /// The way for the host's input.
     let serialPort: SerialPort
     /// The codes written to port 0x80.
@@ -16,10 +18,13 @@ struct BoardDevices {
     ) {
         func line(_ interrupt: UInt8) -> any InterruptLine { kernel.interruptLine(gsi: UInt32(interrupt)) }
         var ports = Bus()
+        func attach(_ slot: BusSlot, at port: UInt16, count: UInt64, firstOffset: UInt64 = 0) {
+            ports.attach(slot, at: UInt64(port), count: count, firstOffset: firstOffset)
+        }
 
         let uart = UART16550(port: console, interrupt: line(BoardLayout.serialPortInterrupt))
         let uartSlot = BusSlot(uart)
-        ports.attach(uartSlot, at: BoardLayout.serialPort, count: 8)
+        attach(uartSlot, at: BoardLayout.serialPort, count: 8)
         serialPort = SerialPort(uart, slot: uartSlot)
 
         // One chip, two ports that are not neighbours.
@@ -27,30 +32,30 @@ struct BoardDevices {
             board: board, keyboardInterrupt: line(BoardLayout.keyboardInterrupt),
             auxiliaryInterrupt: line(BoardLayout.auxiliaryInterrupt))
         let keyboardSlot = BusSlot(keyboard)
-        ports.attach(keyboardSlot, at: BoardLayout.keyboardData, count: 1)
-        ports.attach(keyboardSlot, at: BoardLayout.keyboardCommand, count: 1, firstOffset: 4)
+        attach(keyboardSlot, at: BoardLayout.keyboardData, count: 1)
+        attach(keyboardSlot, at: BoardLayout.keyboardCommand, count: 1, firstOffset: 4)
 
         let rtc = RTC(clock: clock, interrupt: line(BoardLayout.realTimeClockInterrupt))
         let ram = BoardLayout.ramRanges(bytes: configuration.memoryBytes)
         rtc.setMemorySize(below4GiB: ram[0].size, above4GiB: ram.count > 1 ? ram[1].size : 0)
-        ports.attach(BusSlot(rtc), at: BoardLayout.realTimeClock, count: 2)
+        attach(BusSlot(rtc), at: BoardLayout.realTimeClock, count: 2)
 
         let power = ACPIPowerManagement(
             model: .hardwareReduced, board: board, clock: clock, interrupt: line(BoardLayout.acpiInterrupt))
-        ports.attach(
+        attach(
             BusSlot(power), at: BoardLayout.acpiSleepControl, count: 2,
             firstOffset: ACPIPowerManagement.Offset.sleepControl)
 
-        ports.attach(BusSlot(SystemControlPortA(board: board)), at: BoardLayout.systemControlPortA, count: 1)
+        attach(BusSlot(SystemControlPortA(board: board)), at: BoardLayout.systemControlPortA, count: 1)
         if !kernel.hasInterruptChips {
             // With them, port 0x61 belongs to the PIT in the kernel.
-            ports.attach(BusSlot(SystemControlPortB(clock: clock)), at: BoardLayout.systemControlPortB, count: 1)
+            attach(BusSlot(SystemControlPortB(clock: clock)), at: BoardLayout.systemControlPortB, count: 1)
         }
-        ports.attach(BusSlot(ResetControl(board: board)), at: BoardLayout.resetControl, count: 1)
-        ports.attach(BusSlot(DebugExit(board: board)), at: BoardLayout.debugExit, count: 1)
-        ports.attach(BusSlot(DebugConsole(port: console)), at: BoardLayout.debugConsole, count: 1)
+        attach(BusSlot(ResetControl(board: board)), at: BoardLayout.resetControl, count: 1)
+        attach(BusSlot(DebugExit(board: board)), at: BoardLayout.debugExit, count: 1)
+        attach(BusSlot(DebugConsole(port: console)), at: BoardLayout.debugConsole, count: 1)
         postCode = PostCode()
-        ports.attach(BusSlot(postCode), at: BoardLayout.postCode, count: 1)
+        attach(BusSlot(postCode), at: BoardLayout.postCode, count: 1)
         self.ports = ports
     }
 }

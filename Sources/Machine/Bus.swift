@@ -30,7 +30,7 @@ public final class BusSlot: Sendable {
     }
 }
 
-/// Port addresses and the devices that answer there. It does not change once a machine runs.
+/// Addresses, of ports or of memory, and the devices that answer there. It does not change once a machine runs.
 struct Bus {
     private struct Entry {
         let first: UInt64
@@ -47,8 +47,7 @@ struct Bus {
     ///   - first: the first address.
     ///   - count: how many addresses.
     ///   - firstOffset: the device's register at the first address.
-    mutating func attach(_ slot: BusSlot, at first: UInt16, count: UInt64, firstOffset: UInt64 = 0) {
-        let first = UInt64(first)
+    mutating func attach(_ slot: BusSlot, at first: UInt64, count: UInt64, firstOffset: UInt64 = 0) {
         let entry = Entry(first: first, last: first + count - 1, firstOffset: firstOffset, slot: slot)
         precondition(
             !entries.contains { $0.first <= entry.last && entry.first <= $0.last },

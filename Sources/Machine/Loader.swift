@@ -43,7 +43,7 @@ struct Loader {
         var entry = loaded.entry
         // What is entered where a BIOS enters boot sectors finds what a BIOS leaves in DL.
         if address == BoardLayout.bootSector { entry.rdx = BootSector.firstHardDisk }
-        return Result(entry: entry, description: [Self.line(loaded.kernel, name)])
+        return Result(entry: entry, description: [MemoryMap.line(loaded.kernel, name)])
     }
 
     /// What a BIOS knows and a built-in guest asks for: how many CPUs there are, as a byte at a fixed address.
@@ -67,7 +67,7 @@ struct Loader {
             }
         do throws(FlatBinaryError) {
             let loaded = try FlatBinary(ImageBytes(file.bytes)).load(at: address, mode: flatMode, into: memory)
-            return Result(entry: loaded.entry, description: [Self.line(loaded.kernel, path)])
+            return Result(entry: loaded.entry, description: [MemoryMap.line(loaded.kernel, path)])
         } catch {
             throw .payload(path: path, reason: error.description)
         }
@@ -77,7 +77,7 @@ struct Loader {
         let file = try open(path, purpose: "boot sector")
         do throws(BootSectorError) {
             let loaded = try BootSector(ImageBytes(file.bytes)).load(into: memory)
-            return Result(entry: loaded.entry, description: [Self.line(loaded.kernel, path)])
+            return Result(entry: loaded.entry, description: [MemoryMap.line(loaded.kernel, path)])
         } catch {
             throw .payload(path: path, reason: error.description)
         }
@@ -113,8 +113,10 @@ struct Loader {
         } else {
             loaded = try loadBzImage(image, path: path, parameters, entry)
         }
-        var lines = [Self.line(loaded.kernel, "\(path), \(loaded.bootProtocol.name)")]
-        if let range = loaded.initrd, let initrd { lines.append(Self.line(range, initrd)) }
+        var lines = [MemoryMap.line(loaded.kernel, "\(path), \(loaded.bootProtocol.name)")]
+        if let range = loaded.initrd, let initrd { lines.append(MemoryMap.line(range, initrd)) }
+        lines.append(MemoryMap.line(BoardLayout.bootTables, "page tables, GDT, zero page, command line"))
+        lines.append(MemoryMap.line(BoardLayout.acpiTables, "ACPI tables"))
         return Result(entry: loaded.entry, description: lines)
     }
 
@@ -255,15 +257,6 @@ struct Loader {
         _ path: String, _ body: () throws(LinuxImageError) -> Result
     ) throws(MachineError) -> Result {
         do throws(LinuxImageError) { return try body() } catch { throw .payload(path: path, reason: error.description) }
-    }
-
-    private static func line(_ range: AddressRange, _ what: String) -> String {
-        "\(hexadecimal(range.start))-\(hexadecimal(range.end - 1))  \(what)"
-    }
-
-    private static func hexadecimal(_ address: UInt64) -> String {
-        let digits = String(address, radix: 16)
-        return "0x" + String(repeating: "0", count: max(0, 12 - digits.count)) + digits
     }
 }
 

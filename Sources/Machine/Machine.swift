@@ -43,12 +43,14 @@ public final class Machine: @unchecked Sendable {
     public let memory: GuestMemory
     /// The serial port, for the host's input.
     public let serialPort: SerialPort
-    /// What was loaded where, one line each, for `--verbose`.
+    /// What lies where, one line each, for `--verbose`.
     public let memoryMap: [String]
 
     let hostMemory: HostMemory
     let kernel: KernelObjects
     let ports: Bus
+    /// What lies in the physical address space besides RAM and what KVM has there; no device of this board does.
+    let memoryBus: Bus
     let lifecycle: Lifecycle
     let environment: MachineEnvironment
     let processors: [Processor]
@@ -92,9 +94,10 @@ public final class Machine: @unchecked Sendable {
         self.console = console
         self.doorbell = doorbell
         ports = board.ports
+        memoryBus = board.memoryBus
         serialPort = board.serialPort
         postCode = board.postCode
-        memoryMap = loaded.description
+        memoryMap = MemoryMap.lines(regions: regions, loaded: loaded.description)
         processors = try MachineError.catching { () throws(KVMError) in
             try Processor.make(configuration, kernel: kernel, entry: loaded.entry)
         }

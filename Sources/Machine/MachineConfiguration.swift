@@ -6,7 +6,7 @@ public struct MachineConfiguration: Codable, Equatable, Sendable {
         case program(name: String, bytes: [UInt8], address: UInt64)
         /// A flat binary from a file.
         case flat(path: String, address: UInt64, mode: FlatMode)
-        /// A file whose first 512 bytes are a boot sector; all of it is placed at 0x7C00.
+        /// A file whose first 512 bytes are a boot sector; they are placed at 0x7C00, and nothing else of it.
         case bootSector(path: String)
         /// A Linux kernel: a bzImage, or an uncompressed ELF.
         case linux(kernel: String, initrd: String?, commandLine: String, entry: LinuxEntry)
@@ -109,7 +109,7 @@ extension MachineConfiguration {
         }
         switch guest {
         case .program(_, let bytes, let address):
-            refuseOutside(address, UInt64(bytes.count), refuse)
+            refuseOutside(address, UInt64(bytes.count), advice: "give more --memory", refuse)
         case .flat(let path, let address, let mode):
             if path.isEmpty { refuse("flat binary: the path is empty; name a file") }
             if mode == .real, address > 0xF_FFFF {
@@ -119,7 +119,7 @@ extension MachineConfiguration {
                     "flat binary at 0x\(String(address, radix: 16)): beyond the 4 GiB that are mapped; give a lower --at"
                 )
             } else {
-                refuseOutside(address, 0, refuse)
+                refuseOutside(address, 0, advice: "give a lower --at or more --memory", refuse)
             }
         case .bootSector(let path):
             if path.isEmpty { refuse("boot sector: the path is empty; name a file") }
@@ -131,13 +131,14 @@ extension MachineConfiguration {
         return errors
     }
 
-    private func refuseOutside(_ address: UInt64, _ size: UInt64, _ refuse: (String) -> Void) {
+    private func refuseOutside(_ address: UInt64, _ size: UInt64, advice: String, _ refuse: (String) -> Void) {
+        // Too little memory has been told already.
+        if memoryBytes < Self.minimumMemoryBytes { return }
         let hex = "0x" + String(address, radix: 16)
         if address >= 0xC000_0000, address < 0x1_0000_0000 {
             refuse("guest at \(hex): in the hole from 0xc0000000 to 4 GiB, where devices are; give another --at")
         } else if address >= memoryBytes || size > memoryBytes - address {
-            refuse(
-                "guest at \(hex): outside the \(memoryBytes >> 20) MiB of memory; give a lower --at or more --memory")
+            refuse("guest at \(hex): outside the \(memoryBytes >> 20) MiB of memory; \(advice)")
         }
     }
 }

@@ -70,7 +70,7 @@ extension BadInputTests {
             ["run", "--kernel", "/dev/zero"]
         },
         kernel("kernel empty", "cannot use kernel 'DIR/kernel': it is empty; check how it was made") { [] },
-        kernel("kernel of one byte", "DIR/kernel: the bzImage is truncated: …") { [0] },
+        kernel("kernel of one byte", "DIR/kernel: this is not a Linux bzImage (the file ends within …") { [0] },
         kernel("kernel that is text", "DIR/kernel: this is not a Linux bzImage: give a bzImage or an ELF kernel") {
             Array(String(repeating: "This is no kernel.\n", count: 100).utf8)
         },

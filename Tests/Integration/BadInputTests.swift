@@ -48,6 +48,35 @@ import Testing
         #expect(Set(all.map(\.name)).count == all.count)
     }
 
+    /// A pipe that nobody writes into keeps the monitor waiting, but not from ending.
+    @Test func pipe_withoutAWriter_isLeftAtSIGTERM() throws {
+        let folder = try TestFolder()
+        let pipe = folder.path + "/pipe"
+        #expect(mkfifo(pipe, 0o600) == 0)
+        let child = try MiniKVM.start(["run", "--kernel", pipe])
+        child.wait(seconds: 1)
+        #expect(!child.hasEnded)
+        child.signal(SIGTERM)
+        let outcome = child.finish()
+        #expect(outcome.signal == SIGTERM && !outcome.isLate, "\(outcome.text)")
+    }
+
+    @Test func pipe_whoseWriterIsSlow_isReadToItsEnd() throws {
+        let folder = try TestFolder()
+        let pipe = folder.path + "/pipe"
+        #expect(mkfifo(pipe, 0o600) == 0)
+        let child = try MiniKVM.start(["run", "--flat", pipe, "--at", TinyProgram.address])
+        child.wait(seconds: 0.5)
+        let writer = open(pipe, O_WRONLY)
+        for byte in TinyProgram.real {
+            var byte = byte
+            #expect(write(writer, &byte, 1) == 1)
+            usleep(1000)
+        }
+        close(writer)
+        child.finish().expect(status: 42)
+    }
+
     /// All mistakes of a configuration are told at once, each in its line.
     @Test func input_withTwoMistakes_tellsBoth() throws {
         let outcome = try MiniKVM.run(["run", "hello", "--memory", "4K", "--cpus", "300"])
@@ -56,7 +85,6 @@ import Testing
             outcome.errors.split(separator: "\n") == [
                 "minikvm: memory of 4096 bytes: too little; give at least 1M",
                 "minikvm: 300 CPUs: the board's tables name at most 255; give fewer",
-                "minikvm: guest at 0x8000: outside the 0 MiB of memory; give a lower --at or more --memory",
             ], "\(outcome.text)")
     }
 
@@ -131,6 +159,16 @@ import Testing
             "address beyond 64 bits", status: 2,
             "The value '0x10000000000000000' is invalid for '--at <address>'…" + runHelp
         ) { _ in ["run", "--flat", "f", "--at", "0x10000000000000000"] },
+        Case(
+            "timer without interrupt controllers", status: 2,
+            "run timer: this guest uses interrupt controllers; leave out --irqchip none"
+        ) { _ in ["run", "timer", "--irqchip", "none"] },
+        Case("KVM device that is not there, for a guest that pages", "open DIR/kvm: …") {
+            ["run", "paging", "--kvm", $0.path + "/kvm"]
+        },
+        Case("trace without room", "cannot write all of the trace to '/dev/full': No space left on device; …") { _ in
+            ["run", "halt", "--trace", "/dev/full"]
+        },
         Case("negative address", status: 2, "…" + runHelp) { _ in ["run", "--flat", "f", "--at=-1"] },
     ]
 

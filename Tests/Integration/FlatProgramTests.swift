@@ -61,6 +61,8 @@ import Testing
         #expect(outcome.output == "real mode\n", "\(outcome.text)")
         #expect(outcome.errors.contains("0x000000008000-"), "\(outcome.text)")
         #expect(outcome.errors.contains(file), "\(outcome.text)")
+        #expect(outcome.errors.contains("minikvm: 0x000000000000-0x00000fffffff  RAM\n"), "\(outcome.text)")
+        #expect(outcome.errors.contains("minikvm: 0x0000c0000000-0x0000ffffffff  no RAM: "), "\(outcome.text)")
     }
 
     /// A reset makes a new machine: the program is there again, from its first instruction.

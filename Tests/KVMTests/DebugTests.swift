@@ -71,7 +71,7 @@ import Testing
             handler: [0xE6, 0xF4])  // out 0xf4,al
         try guest.vcpu.setGuestDebug([.enable, option])
         let exit = try guest.next()
-        withKnownIssue("QEMU's emulated SVM loses an injected #BP", isIntermittent: true) {
+        withKnownIssue("QEMU's emulated SVM loses an injected #BP") {
             #expect(exit == .out(0xF4, [0]))
         } when: {
             Bed.current == .box && vector == 3

@@ -26,7 +26,7 @@ import Testing
             if let block = current, line.hasPrefix("```") {
                 found.append(block)
                 current = nil
-            } else if line == "```asm" || line == "```c" {
+            } else if ["```asm", "```c", "```swift"].contains(line) {
                 current = []
             } else {
                 current?.append(line.trimmingCharacters(in: .whitespaces))
@@ -45,7 +45,8 @@ import Testing
         let sources = try
             (Self.names(in: "Guests/x86", endings: [".S", ".h"])
             + Self.names(in: "Guests/x86/include", endings: [".h"])
-            + Self.names(in: "Benchmarks/minimal-kvm", endings: [".c", ".S"]))
+            + Self.names(in: "Benchmarks/minimal-kvm", endings: [".c", ".S"])
+            + Self.names(in: "Sources/Machine", endings: [".swift"]))
             .map { Self.lines(try String(contentsOf: Self.root.appending(path: $0), encoding: .utf8)) }
         let text = try String(contentsOf: Self.root.appending(path: page), encoding: .utf8)
         for quotation in Self.quotations(text) {
