@@ -6,6 +6,7 @@ internal import Monitor
 extension MachineConfiguration.FlatMode: ExpressibleByArgument {}
 extension MachineConfiguration.LinuxEntry: ExpressibleByArgument {}
 extension MachineConfiguration.InterruptController: ExpressibleByArgument {}
+extension MachineConfiguration.Board: ExpressibleByArgument {}
 
 /// `minikvm run`: makes a machine from the flags and runs it to its end.
 struct RunCommand: ParsableCommand {
@@ -50,6 +51,14 @@ struct RunCommand: ParsableCommand {
 
     @Option(help: ArgumentHelp("Boot sector: 512 bytes that end in 55 AA, run at 0x7C00.", valueName: "file"))
     var bootSector: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Disk, a raw image; up to four times. Alone, its sector 0 is booted.", valueName: "file"))
+    var disk: [String] = []
+
+    @Option(help: ArgumentHelp("The hardware; pc with a disk, else microvm, unless given.", valueName: "board"))
+    var board: MachineConfiguration.Board?
 
     @Option(
         name: [.customShort("m"), .long],
@@ -112,11 +121,11 @@ struct RunCommand: ParsableCommand {
             ("--boot-sector", bootSector != nil),
         ]
         let given = sources.filter(\.1).map(\.0)
-        guard given.count == 1 else {
+        guard given.count == 1 || (given.isEmpty && !disk.isEmpty) else {
             throw Failure.usage(
                 given.isEmpty
-                    ? "run: nothing to run; name a built-in guest (`minikvm guests`), or give --kernel, --flat or "
-                        + "--boot-sector"
+                    ? "run: nothing to run; name a built-in guest (`minikvm guests`), or give --kernel, --disk, "
+                        + "--flat or --boot-sector"
                     : "run: \(given.joined(separator: " and ")) exclude each other; give one of them")
         }
         try refuse(
@@ -136,7 +145,8 @@ struct RunCommand: ParsableCommand {
             return MachineConfiguration(
                 guest: .program(name: name, bytes: guest.bytes, address: guest.address),
                 memoryBytes: memory?.bytes ?? 2 << 20, cpus: cpus ?? guest.cpus,
-                interruptController: irqchip ?? (guest.needsInterruptController ? .kernel : nil))
+                interruptController: irqchip ?? (guest.needsInterruptController ? .kernel : nil), board: board,
+                disks: disks)
         }
         let guest: MachineConfiguration.Guest
         if let kernel {
@@ -144,12 +154,17 @@ struct RunCommand: ParsableCommand {
         } else if let flat {
             guard let at else { throw Failure.usage("run: --flat needs --at; such as --at 0x8000") }
             guest = .flat(path: flat, address: at.value, mode: mode ?? .real)
+        } else if let bootSector {
+            guest = .bootSector(path: bootSector)
         } else {
-            guest = .bootSector(path: bootSector ?? "")
+            guest = .disk
         }
         return MachineConfiguration(
-            guest: guest, memoryBytes: memory?.bytes ?? 256 << 20, cpus: cpus ?? 1, interruptController: irqchip)
+            guest: guest, memoryBytes: memory?.bytes ?? 256 << 20, cpus: cpus ?? 1, interruptController: irqchip,
+            board: board, disks: disks)
     }
+
+    private var disks: [MachineConfiguration.Disk] { disk.map { MachineConfiguration.Disk(path: $0) } }
 
     /// Says beforehand what would end as a guest's incomprehensible death: this KVM lacks what the guest is about.
     private func refuseWithout32BitPaging(_ name: String) throws {

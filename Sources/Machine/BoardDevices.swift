@@ -6,7 +6,7 @@ struct BoardDevices {
     /// The port bus with all devices on it.
     let ports: Bus
     /// The memory bus with all devices on it.
-    let memoryBus = Bus()
+    let memoryBus: Bus
     /// The way for the host's input.
     let serialPort: SerialPort
     /// The codes written to port 0x80.
@@ -56,6 +56,12 @@ struct BoardDevices {
         attach(BusSlot(DebugConsole(port: console)), at: BoardLayout.debugConsole, count: 1)
         postCode = PostCode()
         attach(BusSlot(postCode), at: BoardLayout.postCode, count: 1)
+
+        var memoryBus = Bus()
+        if configuration.board == .pc {
+            PCDevices.attach(ports: &ports, memoryBus: &memoryBus, configuration: configuration, kernel: kernel)
+        }
         self.ports = ports
+        self.memoryBus = memoryBus
     }
 }

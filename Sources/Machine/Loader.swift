@@ -21,6 +21,7 @@ struct Loader {
         case .program(let name, let bytes, let address): try loadProgram(name, bytes, at: address)
         case .flat(let path, let address, let mode): try loadFlat(path, at: address, mode)
         case .bootSector(let path): try loadBootSector(path)
+        case .disk: try loadBootSector(configuration.disks.first?.path ?? "")
         case .linux(let kernel, let initrd, let commandLine, let entry):
             try loadLinux(kernel: kernel, initrd: initrd, commandLine: commandLine, entry: entry)
         }

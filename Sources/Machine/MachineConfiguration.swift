@@ -8,6 +8,8 @@ public struct MachineConfiguration: Codable, Equatable, Sendable {
         case flat(path: String, address: UInt64, mode: FlatMode)
         /// A file whose first 512 bytes are a boot sector; they are placed at 0x7C00, and nothing else of it.
         case bootSector(path: String)
+        /// Sector 0 of the first disk; or what the firmware makes of the disks, where there is one.
+        case disk
         /// A Linux kernel: a bzImage, or an uncompressed ELF.
         case linux(kernel: String, initrd: String?, commandLine: String, entry: LinuxEntry)
     }
@@ -27,6 +29,40 @@ public struct MachineConfiguration: Codable, Equatable, Sendable {
         case pvh
     }
 
+    /// The hardware around CPUs and memory.
+    public enum Board: String, Codable, Equatable, Sendable, CaseIterable {
+        /// The least that a kernel needs: serial port, clock, keyboard controller for the reset, hardware-reduced ACPI.
+        case microVM = "microvm"
+        /// A PC as kernels of all ages expect it: that, and PCI, disks, screen and keyboard, MP tables, full ACPI.
+        case pc
+    }
+
+    /// A disk, given as a raw image: its bytes are the disk's, sector by sector.
+    public struct Disk: Codable, Equatable, Sendable {
+        /// What becomes of the guest's writes.
+        public enum Access: String, Codable, Equatable, Sendable, CaseIterable {
+            /// They go to the image.
+            case readWrite = "rw"
+            /// The drive refuses them.
+            case readOnly = "ro"
+            /// They are kept as long as the monitor runs, and then discarded.
+            case snapshot
+        }
+
+        /// The image's path.
+        public var path: String
+        /// What becomes of the guest's writes.
+        public var access: Access
+
+        /// - Parameters:
+        ///   - path: the image's path.
+        ///   - access: what becomes of the guest's writes.
+        public init(path: String, access: Access = .readWrite) {
+            self.path = path
+            self.access = access
+        }
+    }
+
     /// Who answers for the interrupt controllers.
     public enum InterruptController: String, Codable, Equatable, Sendable, CaseIterable {
         /// The kernel: PICs, I/O APIC, local APICs and PIT.
@@ -43,9 +79,15 @@ public struct MachineConfiguration: Codable, Equatable, Sendable {
     public var cpus: Int
     /// Who answers for the interrupt controllers.
     public var interruptController: InterruptController
+    /// The hardware around them.
+    public var board: Board
+    /// The disks: first and second drive of the first channel, then of the second.
+    public var disks: [Disk]
     /// The KVM device.
     public var kvmPath: String = "/dev/kvm"
 
+    /// The most disks: two on each of two channels.
+    public static let maximumDisks = 4
     /// The least RAM: what real mode can address.
     public static let minimumMemoryBytes: UInt64 = 1 << 20
     /// The most CPUs that the board's tables can name.
@@ -56,15 +98,20 @@ public struct MachineConfiguration: Codable, Equatable, Sendable {
     ///   - memoryBytes: bytes of RAM.
     ///   - cpus: how many CPUs.
     ///   - interruptController: who answers for the interrupt controllers; nil chooses by the guest.
+    ///   - board: the hardware around them; nil is a PC where something asks for one: a disk.
+    ///   - disks: at most four.
     public init(
         guest: Guest, memoryBytes: UInt64 = 256 << 20, cpus: Int = 1,
-        interruptController: InterruptController? = nil
+        interruptController: InterruptController? = nil, board: Board? = nil, disks: [Disk] = []
     ) {
         self.guest = guest
         self.memoryBytes = memoryBytes
         self.cpus = cpus
+        self.disks = disks
+        let board = board ?? (disks.isEmpty && guest != .disk ? .microVM : .pc)
+        self.board = board
         let isLinux = if case .linux = guest { true } else { false }
-        self.interruptController = interruptController ?? (isLinux || cpus > 1 ? .kernel : .none)
+        self.interruptController = interruptController ?? (isLinux || cpus > 1 || board == .pc ? .kernel : .none)
     }
 
     /// Whether a Linux kernel runs.
@@ -107,7 +154,10 @@ extension MachineConfiguration {
                 refuse("Linux without an interrupt controller cannot run; leave out --irqchip none")
             }
         }
+        refuseDisks(refuse)
         switch guest {
+        case .disk:
+            if disks.isEmpty { refuse("a disk to boot from: there is none; give --disk FILE") }
         case .program(_, let bytes, let address):
             refuseOutside(address, UInt64(bytes.count), advice: "give more --memory", refuse)
         case .flat(let path, let address, let mode):
@@ -129,6 +179,19 @@ extension MachineConfiguration {
             if commandLine.utf8.contains(0) { refuse("kernel command line: it holds a zero byte; take it out") }
         }
         return errors
+    }
+
+    private func refuseDisks(_ refuse: (String) -> Void) {
+        if disks.count > Self.maximumDisks {
+            refuse("\(disks.count) disks: the board has two channels with two drives each; give at most four")
+        }
+        if disks.contains(where: { $0.path.isEmpty }) { refuse("disk: the path is empty; name an image file") }
+        if !disks.isEmpty, board == .microVM {
+            refuse("a disk on the board microvm, which has no controller for it; leave out --board microvm")
+        }
+        if board == .pc, interruptController == .none {
+            refuse("a PC without interrupt controllers: its devices could not be heard; leave out --irqchip none")
+        }
     }
 
     private func refuseOutside(_ address: UInt64, _ size: UInt64, advice: String, _ refuse: (String) -> Void) {

@@ -110,7 +110,8 @@ import Testing
         },
         Case(
             "nothing to run", status: 2,
-            "run: nothing to run; name a built-in guest (`minikvm guests`), or give --kernel, --flat or --boot-sector"
+            "run: nothing to run; name a built-in guest (`minikvm guests`), or give --kernel, --disk, --flat or "
+                + "--boot-sector"
         ) { _ in ["run"] },
         Case(
             "guest and kernel", status: 2,

@@ -13,11 +13,13 @@ import Testing
         init(
             _ name: String, _ guest: MachineConfiguration.Guest = .program(name: "x", bytes: [0xF4], address: 0x8000),
             memory: UInt64 = 1 << 20, cpus: Int = 1,
-            interruptController: MachineConfiguration.InterruptController? = nil, errors: [String]
+            interruptController: MachineConfiguration.InterruptController? = nil,
+            board: MachineConfiguration.Board? = nil, disks: [String] = [], errors: [String]
         ) {
             self.name = name
             configuration = MachineConfiguration(
-                guest: guest, memoryBytes: memory, cpus: cpus, interruptController: interruptController)
+                guest: guest, memoryBytes: memory, cpus: cpus, interruptController: interruptController, board: board,
+                disks: disks.map { MachineConfiguration.Disk(path: $0) })
             self.errors = errors
         }
     }
@@ -53,6 +55,19 @@ import Testing
             errors: [
                 "2 CPUs without an interrupt controller: nothing could start the others; add --irqchip kernel"
             ]),
+        Mistake(
+            "no disk to boot from", .disk, errors: ["a disk to boot from: there is none; give --disk FILE"]),
+        Mistake(
+            "five disks", .disk, disks: ["a", "b", "c", "d", "e"],
+            errors: ["5 disks: the board has two channels with two drives each; give at most four"]),
+        Mistake(
+            "a disk without a name", .disk, disks: ["a", ""], errors: ["disk: the path is empty; name an image file"]),
+        Mistake(
+            "a disk without a controller", board: .microVM, disks: ["a"],
+            errors: ["a disk on the board microvm, which has no controller for it; leave out --board microvm"]),
+        Mistake(
+            "a PC without interrupts", interruptController: MachineConfiguration.InterruptController.none, board: .pc,
+            errors: ["a PC without interrupt controllers: its devices could not be heard; leave out --irqchip none"]),
         Mistake(
             "Linux without interrupts", linux, memory: 1 << 28,
             interruptController: MachineConfiguration.InterruptController.none,
