@@ -90,7 +90,9 @@ let package = Package(
                 "Commands", "Machine", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: everywhere),
-        .testTarget(name: "MonitorTests", dependencies: ["Monitor", "Machine"], swiftSettings: everywhere),
+        .testTarget(
+            name: "MonitorTests", dependencies: ["Monitor", "Machine", "KVM", "Host", "Devices"],
+            swiftSettings: everywhere),
         // These run the program as a process; the dependency has it built before them.
         .testTarget(
             name: "IntegrationTests", dependencies: ["minikvm"], path: "Tests/Integration", swiftSettings: everywhere),

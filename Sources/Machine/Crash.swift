@@ -49,7 +49,11 @@ extension Crash.Cause {
                 .unhandledExit("no host memory behind \(size) bytes at guest address 0x\(String(address, radix: 16))")
             case .other(let reason): .unhandledExit("KVM exit reason \(reason), which minikvm does not know")
             case .notify: .unhandledExit("the guest kept its CPU from any exit for too long")
-            default: .unhandledExit("\(exit)")
+            case .debug(let exit):
+                .unhandledExit(
+                    "a debug exception at 0x\(String(exit.instructionPointer, radix: 16)), though nobody debugs the guest"
+                )
+            default: .unhandledExit(exit.kernelName)
             }
     }
 }

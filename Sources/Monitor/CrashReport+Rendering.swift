@@ -93,7 +93,7 @@ extension CrashReport {
         let last = exits(of: vcpu).suffix(limit)
         guard !last.isEmpty else { return ["no exits are known"] }
         var line = TextLine()
-        return ["last \(last.count) exits:"]
+        return [last.count == 1 ? "the only exit:" : "last \(last.count) exits:"]
             + last.map { record in
                 line.clear()
                 line.append(record)

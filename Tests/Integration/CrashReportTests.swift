@@ -316,7 +316,7 @@ struct Report {
             "EFER   \(digits).*", "GDTR   \(digits)  limit [0-9A-F]{4}", "IDTR   \(digits)  limit [0-9A-F]{4}",
             "code at 0x[0-9A-F]{8,16}.*", "  ([0-9A-F-]{2} ){8}<[0-9A-F-]{2}>( [0-9A-F-]{2}){15}",
             "(page walk of RIP|RIP without paging).*", "stack at 0x[0-9A-F]{8,16}, (16|32|64)-bit words:",
-            "last [0-9]+ exits:|no exits are known",
+            "last [0-9]+ exits:|the only exit:|no exits are known",
         ]
         shapes += ["CS", "SS", "DS", "ES", "FS", "GS", "TR", "LDTR"].map {
             $0.padding(toLength: 4, withPad: " ", startingAt: 0) + " [0-9A-F]{4}  \(digits)  [0-9A-F]{8}  .+"

@@ -26,20 +26,16 @@ enum LinuxFiles {
             "\(kernel) by \(entry), \(cpus) CPU\(cpus == 1 ? "" : "s"), \(memory)"
         }
 
-        /// Every kernel by itself and by PVH, with every number of CPUs and every size of memory; each number meets each
-        /// size.
-        static let all: [Boot] = {
-            let ways = ["CLOUD_KERNEL", "AMD64_KERNEL"].flatMap { kernel in
-                ["bzimage", "pvh"].map { (kernel, $0) }
-            }
-            let sizes = [("128M", 128), ("1G", 1024), ("5G", 5120)]
-            return ways.enumerated().flatMap { turn, way in
-                [1, 2, 4].enumerated().map { place, cpus in
-                    let size = sizes[(place + turn) % sizes.count]
-                    return Boot(kernel: way.0, entry: way.1, cpus: cpus, memory: size.0, mebibytes: size.1)
+        /// Every kernel by itself and by PVH, with every number of CPUs and every size of memory.
+        static let all: [Boot] = ["CLOUD_KERNEL", "AMD64_KERNEL"].flatMap { kernel in
+            ["bzimage", "pvh"].flatMap { entry in
+                [1, 2, 4].flatMap { cpus in
+                    [("128M", 128), ("1G", 1024), ("5G", 5120)].map { memory, mebibytes in
+                        Boot(kernel: kernel, entry: entry, cpus: cpus, memory: memory, mebibytes: mebibytes)
+                    }
                 }
             }
-        }()
+        }
 
         /// The same kernels unpacked: by the monitor, in the largest machine, and as ELF files.
         static let unpacked: [Boot] =
