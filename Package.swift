@@ -66,7 +66,7 @@ let package = Package(
         .target(
             name: "Commands",
             dependencies: [
-                "Machine", "Monitor", "GuestImages", "Host",
+                "Machine", "Monitor", "GuestImages", "Host", "Devices",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: everywhere),

@@ -8,6 +8,19 @@ extension MachineConfiguration.LinuxEntry: ExpressibleByArgument {}
 extension MachineConfiguration.InterruptController: ExpressibleByArgument {}
 extension MachineConfiguration.Board: ExpressibleByArgument {}
 
+extension MachineConfiguration.Disk {
+    /// A disk as the command line names it: the path, and what becomes of writes behind a comma.
+    init(argument: String) {
+        if let comma = argument.lastIndex(of: ","),
+            let access = Access(rawValue: String(argument[comma...].dropFirst()))
+        {
+            self.init(path: String(argument[..<comma]), access: access)
+        } else {
+            self.init(path: argument)
+        }
+    }
+}
+
 /// `minikvm run`: makes a machine from the flags and runs it to its end.
 struct RunCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -54,7 +67,8 @@ struct RunCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Disk, a raw image; up to four times. Alone, its sector 0 is booted.", valueName: "file"))
+            "Disk, a raw image; up to four times. Alone, its sector 0 is booted. With ,ro after it the guest cannot "
+                + "write it; with ,snapshot what it writes is thrown away at the end.", valueName: "file"))
     var disk: [String] = []
 
     @Option(help: ArgumentHelp("The hardware; pc with a disk, else microvm, unless given.", valueName: "board"))
@@ -164,7 +178,7 @@ struct RunCommand: ParsableCommand {
             board: board, disks: disks)
     }
 
-    private var disks: [MachineConfiguration.Disk] { disk.map { MachineConfiguration.Disk(path: $0) } }
+    private var disks: [MachineConfiguration.Disk] { disk.map { MachineConfiguration.Disk(argument: $0) } }
 
     /// Says beforehand what would end as a guest's incomprehensible death: this KVM lacks what the guest is about.
     private func refuseWithout32BitPaging(_ name: String) throws {

@@ -1,3 +1,4 @@
+internal import Devices
 internal import Glibc
 internal import Host
 internal import Machine
@@ -21,6 +22,7 @@ final class RunSession {
     private let guestInput: GuestInput
     private let clock = MonotonicClock()
     private var machine: Machine?
+    private var disks: [any BlockStore] = []
     private var terminal: Terminal?
     private var endingSignal: Int32?
     private var outputIsLost = false
@@ -38,6 +40,11 @@ final class RunSession {
     /// Runs a machine to its end.
     /// - Returns: the exit status.
     func run(_ configuration: MachineConfiguration) throws -> Int32 {
+        do throws(MachineError) {
+            disks = try configuration.openDisks()
+        } catch {
+            throw Failure.failed(error.description)
+        }
         let signals = try Signals(loop: loop) { [self] signal in
             endingSignal = signal
             stop()
@@ -71,7 +78,7 @@ final class RunSession {
                 configuration,
                 environment: MachineEnvironment(
                     console: terminal.output, clock: clock, observer: observation,
-                    measuresTime: observation.measuresTime))
+                    measuresTime: observation.measuresTime, disks: disks))
         } catch {
             if case .configuration = error { throw Failure.usage(error.description) }
             throw Failure.failed(error.description)

@@ -20,6 +20,60 @@ public protocol Device: AnyObject {
     ///   - offset: bytes from the device's first address.
     ///   - width: 1, 2, 4 or 8 bytes.
     func write(_ value: UInt64, offset: UInt64, width: AccessWidth)
+
+    /// Reads the same register several times, as a string instruction (REP INS) does.
+    /// - Parameters:
+    ///   - offset: bytes from the device's first address.
+    ///   - width: 1, 2 or 4 bytes.
+    ///   - target: where the values go, one after the other: a multiple of `width` bytes.
+    func readItems(offset: UInt64, width: AccessWidth, into target: inout MutableRawSpan)
+
+    /// Writes the same register several times, as a string instruction (REP OUTS) does.
+    /// - Parameters:
+    ///   - source: the values, one after the other: a multiple of `width` bytes.
+    ///   - offset: bytes from the device's first address.
+    ///   - width: 1, 2 or 4 bytes.
+    func writeItems(_ source: RawSpan, offset: UInt64, width: AccessWidth)
+}
+
+extension Device {
+    /// Reads item by item.
+    public func readItems(offset: UInt64, width: AccessWidth, into target: inout MutableRawSpan) {
+        readEachItem(offset: offset, width: width, into: &target, from: 0)
+    }
+
+    /// Writes item by item.
+    public func writeItems(_ source: RawSpan, offset: UInt64, width: AccessWidth) {
+        writeEachItem(source, offset: offset, width: width)
+    }
+
+    /// Fills what a device has not filled otherwise, from a byte of the target on.
+    func readEachItem(offset: UInt64, width: AccessWidth, into target: inout MutableRawSpan, from first: Int) {
+        var place = first
+        while place < target.byteCount {
+            let value = read(offset: offset, width: width)
+            for index in 0..<min(width, target.byteCount - place) {
+                target.storeBytes(
+                    of: UInt8(truncatingIfNeeded: value >> UInt64(8 * index)), toByteOffset: place + index,
+                    as: UInt8.self)
+            }
+            place += width
+        }
+    }
+
+    /// Writes each item of a string.
+    func writeEachItem(_ source: RawSpan, offset: UInt64, width: AccessWidth) {
+        var place = 0
+        while place < source.byteCount {
+            var value: UInt64 = 0
+            for index in 0..<min(width, source.byteCount - place) {
+                value |=
+                    UInt64(unsafe source.unsafeLoad(fromByteOffset: place + index, as: UInt8.self)) << UInt64(8 * index)
+            }
+            write(value, offset: offset, width: width)
+            place += width
+        }
+    }
 }
 
 /// One interrupt wire. Level-triggered users raise and lower it; edge-triggered ones pulse it.

@@ -128,6 +128,12 @@ public enum BoardLayout {
     /// SLP_TYP value of the state S5, "off", in the sleep control register and in PM1 control.
     public static let acpiSleepTypeS5: UInt8 = 5
 
+    /// Where a channel of the ATA controller is: the first of 8 ports of its command block, its control block's port,
+    /// and its interrupt.
+    public typealias ATAChannelPlace = (commandBlock: UInt16, controlBlock: UInt16, interrupt: UInt8)
+    /// The two channels, where a PC has had them since its first hard disk.
+    public static let ataChannels: [ATAChannelPlace] = [(0x1F0, 0x3F6, 14), (0x170, 0x376, 15)]
+
     // MARK: Interrupts
 
     /// Interrupt of the keyboard controller's first port.

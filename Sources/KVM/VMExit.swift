@@ -23,6 +23,18 @@ public struct PortAccess {
         }
     }
 
+    /// All items as they lie in the shared page, one after the other. Valid until the next `run`.
+    public func withItems<Result>(_ body: (RawSpan) -> Result) -> Result {
+        body(RawSpan(_unsafeStart: data, byteCount: width * count))
+    }
+
+    /// Answers all items of a read at once.
+    /// - Parameter body: fills them in.
+    public func answerItems(_ body: (inout MutableRawSpan) -> Void) {
+        var items = MutableRawSpan(_unsafeStart: data, byteCount: width * count)
+        body(&items)
+    }
+
     /// Answers the item at a position below `count` of a read.
     public func answer(_ position: Int, _ value: UInt32) {
         precondition(position >= 0 && position < count)

@@ -14,7 +14,7 @@ struct BoardDevices {
 
     init(
         configuration: MachineConfiguration, kernel: KernelObjects, console: ConsoleWatch, clock: any Clock,
-        board: BoardDoorbell
+        disks: [any BlockStore], board: BoardDoorbell
     ) {
         func line(_ interrupt: UInt8) -> any InterruptLine { kernel.interruptLine(gsi: UInt32(interrupt)) }
         var ports = Bus()
@@ -59,7 +59,7 @@ struct BoardDevices {
 
         var memoryBus = Bus()
         if configuration.board == .pc {
-            PCDevices.attach(ports: &ports, memoryBus: &memoryBus, configuration: configuration, kernel: kernel)
+            PCDevices.attach(ports: &ports, memoryBus: &memoryBus, disks: disks, kernel: kernel)
         }
         self.ports = ports
         self.memoryBus = memoryBus

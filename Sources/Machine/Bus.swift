@@ -24,6 +24,16 @@ public final class BusSlot: Sendable {
         lock.withLock { _ in device.write(value, offset: offset, width: width) }
     }
 
+    /// Reads the same register several times.
+    func readItems(offset: UInt64, width: Int, into target: inout MutableRawSpan) {
+        lock.withLock { _ in device.readItems(offset: offset, width: width, into: &target) }
+    }
+
+    /// Writes the same register several times.
+    func writeItems(_ source: RawSpan, offset: UInt64, width: Int) {
+        lock.withLock { _ in device.writeItems(source, offset: offset, width: width) }
+    }
+
     /// Does something with the device while no guest is in it.
     public func withLock<Result>(_ body: () -> sending Result) -> sending Result {
         lock.withLock { _ in body() }
@@ -67,6 +77,23 @@ struct Bus {
     func write(_ value: UInt64, to address: UInt64, width: Int) {
         for entry in entries where address >= entry.first && address <= entry.last {
             return entry.slot.write(value, offset: address - entry.first + entry.firstOffset, width: width)
+        }
+    }
+
+    /// Reads the same address several times, as REP INS does. Where no device answers, all bits are set.
+    func readItems(_ address: UInt64, width: Int, into target: inout MutableRawSpan) {
+        for entry in entries where address >= entry.first && address <= entry.last {
+            return entry.slot.readItems(
+                offset: address - entry.first + entry.firstOffset, width: width, into: &target)
+        }
+        for place in 0..<target.byteCount { target.storeBytes(of: 0xFF, toByteOffset: place, as: UInt8.self) }
+    }
+
+    /// Writes the same address several times, as REP OUTS does. Where no device answers, the writes are lost.
+    func writeItems(_ source: RawSpan, to address: UInt64, width: Int) {
+        for entry in entries where address >= entry.first && address <= entry.last {
+            return entry.slot.writeItems(
+                source, offset: address - entry.first + entry.firstOffset, width: width)
         }
     }
 }

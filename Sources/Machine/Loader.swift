@@ -1,4 +1,5 @@
 internal import Boot
+internal import Devices
 internal import Firmware
 internal import GuestMemory
 internal import Host
@@ -8,6 +9,7 @@ struct Loader {
     let configuration: MachineConfiguration
     let memory: GuestMemory
     let hostMemory: HostMemory
+    let disks: [any BlockStore]
 
     /// What came of it.
     struct Result {
@@ -21,7 +23,7 @@ struct Loader {
         case .program(let name, let bytes, let address): try loadProgram(name, bytes, at: address)
         case .flat(let path, let address, let mode): try loadFlat(path, at: address, mode)
         case .bootSector(let path): try loadBootSector(path)
-        case .disk: try loadBootSector(configuration.disks.first?.path ?? "")
+        case .disk: try loadFirstSector()
         case .linux(let kernel, let initrd, let commandLine, let entry):
             try loadLinux(kernel: kernel, initrd: initrd, commandLine: commandLine, entry: entry)
         }
@@ -76,8 +78,32 @@ struct Loader {
 
     private func loadBootSector(_ path: String) throws(MachineError) -> Result {
         let file = try open(path, purpose: "boot sector")
+        return try loadBootSector(file.bytes, path: path)
+    }
+
+    private func loadFirstSector() throws(MachineError) -> Result {
+        let path = configuration.disks.first?.path ?? "no disk"
+        var sector = [UInt8](repeating: 0, count: BootSector.size)
+        let result = sector.withUnsafeMutableBytes { bytes in
+            var span = MutableRawSpan(_unsafeBytes: bytes)
+            return disks.first?.read(sector: 0, into: &span) ?? .failed
+        }
+        if result != .done { throw .payload(path: path, reason: "the disk's first sector cannot be read") }
+        var loaded: Swift.Result<Result, MachineError>?
+        sector.withUnsafeBytes { bytes in
+            do throws(MachineError) {
+                loaded = .success(try loadBootSector(bytes, path: path))
+            } catch {
+                loaded = .failure(error)
+            }
+        }
+        guard let loaded else { throw .payload(path: path, reason: "the disk's first sector cannot be read") }
+        return try loaded.get()
+    }
+
+    private func loadBootSector(_ bytes: UnsafeRawBufferPointer, path: String) throws(MachineError) -> Result {
         do throws(BootSectorError) {
-            let loaded = try BootSector(ImageBytes(file.bytes)).load(into: memory)
+            let loaded = try BootSector(ImageBytes(bytes)).load(into: memory)
             return Result(entry: loaded.entry, description: [MemoryMap.line(loaded.kernel, path)])
         } catch {
             throw .payload(path: path, reason: error.description)

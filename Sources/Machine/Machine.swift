@@ -15,19 +15,25 @@ public struct MachineEnvironment {
     public var observer: (any ExitObserver)?
     /// Whether the observer is told times and instruction pointers, which cost a little at each exit.
     public var measuresTime: Bool
+    /// The disks' contents, in the order of the configuration; nil opens them with the machine. Who restarts a machine
+    /// opens them once, so that a snapshot outlives the restart and nobody else gets hold of an image meanwhile.
+    public var disks: [any BlockStore]?
 
     /// - Parameters:
     ///   - console: where the serial port's characters go.
     ///   - clock: time.
     ///   - observer: sees every exit.
     ///   - measuresTime: whether the observer is told times and instruction pointers.
+    ///   - disks: the disks' contents; nil opens them with the machine.
     public init(
-        console: any CharacterPort, clock: any Clock, observer: (any ExitObserver)? = nil, measuresTime: Bool = false
+        console: any CharacterPort, clock: any Clock, observer: (any ExitObserver)? = nil, measuresTime: Bool = false,
+        disks: [any BlockStore]? = nil
     ) {
         self.console = console
         self.clock = clock
         self.observer = observer
         self.measuresTime = measuresTime
+        self.disks = disks
     }
 }
 
@@ -72,6 +78,7 @@ public final class Machine: @unchecked Sendable {
         self.configuration = configuration
         self.environment = environment
 
+        let disks = if let disks = environment.disks { disks } else { try configuration.openDisks() }
         let kernel = try MachineError.catching { () throws(KVMError) in try KernelObjects(configuration) }
         let hostMemory = try MachineError.catching { () throws(HostError) in
             try HostMemory(size: configuration.memoryBytes)
@@ -80,12 +87,15 @@ public final class Machine: @unchecked Sendable {
         let memory = GuestMemory(regions: regions)
         try MachineError.catching { () throws(KVMError) in try kernel.show(regions) }
 
-        let loaded = try Loader(configuration: configuration, memory: memory, hostMemory: hostMemory).load()
+        let loaded = try Loader(
+            configuration: configuration, memory: memory, hostMemory: hostMemory, disks: disks
+        ).load()
         let lifecycle = Lifecycle()
         let doorbell = BoardDoorbell()
         let console = ConsoleWatch(environment.console, watchesForPanic: configuration.isLinux, board: doorbell)
         let board = BoardDevices(
-            configuration: configuration, kernel: kernel, console: console, clock: environment.clock, board: doorbell)
+            configuration: configuration, kernel: kernel, console: console, clock: environment.clock, disks: disks,
+            board: doorbell)
 
         self.kernel = kernel
         self.hostMemory = hostMemory

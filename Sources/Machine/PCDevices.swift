@@ -4,8 +4,22 @@ internal import Firmware
 /// What a PC has besides the devices that every board has.
 enum PCDevices {
     /// Puts them at their ports and addresses.
+    /// - Parameter disks: what the drives keep their sectors in, in the order of the configuration.
     static func attach(
-        ports: inout Bus, memoryBus: inout Bus, configuration: MachineConfiguration, kernel: KernelObjects
+        ports: inout Bus, memoryBus: inout Bus, disks: [any BlockStore], kernel: KernelObjects
     ) {
+        for (number, channel) in BoardLayout.ataChannels.enumerated() {
+            func disk(_ drive: Int) -> (any BlockStore)? {
+                let position = 2 * number + drive
+                return position < disks.count ? disks[position] : nil
+            }
+            let slot = BusSlot(
+                ATAChannel(
+                    first: disk(0), second: disk(1), number: number,
+                    interrupt: kernel.interruptLine(gsi: UInt32(channel.interrupt))))
+            ports.attach(slot, at: UInt64(channel.commandBlock), count: 8)
+            ports.attach(
+                slot, at: UInt64(channel.controlBlock), count: 1, firstOffset: ATAChannel.controlOffset)
+        }
     }
 }

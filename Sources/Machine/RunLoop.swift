@@ -93,13 +93,18 @@ struct RunLoop {
         record.width = UInt8(truncatingIfNeeded: access.width)
         record.count = UInt32(truncatingIfNeeded: access.count)
         record.isWrite = access.isWrite
-        for position in 0..<access.count {
+        if access.count == 1 {
             if access.isWrite {
-                machine.ports.write(
-                    UInt64(access.item(position)), to: UInt64(access.port), width: access.width)
+                machine.ports.write(UInt64(access.item(0)), to: UInt64(access.port), width: access.width)
             } else {
                 let value = machine.ports.read(UInt64(access.port), width: access.width)
-                access.answer(position, UInt32(truncatingIfNeeded: value))
+                access.answer(0, UInt32(truncatingIfNeeded: value))
+            }
+        } else if access.isWrite {
+            access.withItems { machine.ports.writeItems($0, to: UInt64(access.port), width: access.width) }
+        } else {
+            access.answerItems { items in
+                machine.ports.readItems(UInt64(access.port), width: access.width, into: &items)
             }
         }
         if access.count > 0 { record.value = UInt64(access.item(0)) }

@@ -26,7 +26,8 @@ import Testing
         var testDescription: String { name }
     }
 
-    @Test(arguments: usage + memoryAndCPUs + smallPrograms + kernels + elfKernels + initrdsAndCommandLines + kvm)
+    @Test(
+        arguments: usage + memoryAndCPUs + smallPrograms + kernels + elfKernels + initrdsAndCommandLines + disks + kvm)
     func input_thatIsWrong_endsWithOneLineThatHelps(mistake: Case) throws {
         let folder = try TestFolder()
         let arguments = try mistake.arguments(folder)
@@ -43,7 +44,7 @@ import Testing
     @Test func cases_areAtLeast60_withNamesOfTheirOwn() {
         let all =
             Self.usage + Self.memoryAndCPUs + Self.smallPrograms + Self.kernels + Self.elfKernels
-            + Self.initrdsAndCommandLines + Self.kvm
+            + Self.initrdsAndCommandLines + Self.disks + Self.kvm
         #expect(all.count >= 60)
         #expect(Set(all.map(\.name)).count == all.count)
     }

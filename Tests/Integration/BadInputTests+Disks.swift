@@ -1,0 +1,49 @@
+import Foundation
+
+extension BadInputTests {
+    /// Disks that cannot be one.
+    static let disks = [
+        Case("disk missing", "cannot open disk image 'DIR/missing': no such file or directory; check the path; …") {
+            ["run", "--disk", $0.path + "/missing"]
+        },
+        Case(
+            "disk with an option there is none of", "cannot open disk image 'DIR/disk,rx': no such file or directory; …"
+        ) {
+            ["run", "--disk", try disk($0) + ",rx"]
+        },
+        Case("disk of 0 bytes", "cannot use disk image 'DIR/disk': it is empty; make one, such as by truncate -s 64M") {
+            ["run", "--disk", try $0.file("disk", [])]
+        },
+        Case(
+            "disk of half a sector more",
+            "cannot use disk image 'DIR/disk': it has 768 bytes, which is no multiple of 512; …"
+        ) {
+            ["run", "--disk", try $0.file("disk", [UInt8](repeating: 0, count: 768))]
+        },
+        Case("disk that is a folder", "cannot open disk image 'DIR': is a directory; name a raw disk image in it") {
+            ["run", "--disk", $0.path]
+        },
+        Case("disk that is a device", "cannot use disk image '/dev/null': it is neither a file nor a block device; …") {
+            _ in
+            ["run", "--disk", "/dev/null"]
+        },
+        Case("disk without a boot sector", "DIR/disk: the boot sector has no signature: …") {
+            ["run", "--disk", try disk($0)]
+        },
+        Case("disk given twice", "cannot lock disk image 'DIR/disk': another program uses it; …") {
+            let path = try disk($0)
+            return ["run", "--disk", path, "--disk", path]
+        },
+        Case("five disks", status: 2, "5 disks: the board has two channels with two drives each; give at most four") {
+            let path = try disk($0)
+            return ["run"] + (0..<5).flatMap { _ in ["--disk", path + ",ro"] }
+        },
+        Case("disk without a name", status: 2, "disk: the path is empty; name an image file") { _ in
+            ["run", "--disk", ",snapshot"]
+        },
+    ]
+
+    private static func disk(_ folder: TestFolder) throws -> String {
+        try folder.file("disk", [UInt8](repeating: 0, count: 4096))
+    }
+}
