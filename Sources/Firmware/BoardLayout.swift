@@ -11,6 +11,7 @@
 /// 0009_FC00  extended BIOS data area
 /// 000A_0000  (VGA and option ROMs on a PC: nothing here)
 /// 000E_0000  ACPI tables
+/// 000F_0000  MP tables, on a PC
 /// 000F_FFF0  reset vector: code that resets the machine
 /// 0010_0000  RAM up to the hole
 /// C000_0000  the 32-bit hole: devices
@@ -66,6 +67,10 @@ public enum BoardLayout {
     public static let acpiTables = AddressRange(start: 0xE_0000, end: 0xF_0000)
     /// What a PC's firmware takes below 1 MiB; no guest may use it as RAM.
     public static let firmware = AddressRange(start: 0xE_0000, end: 0x10_0000)
+    /// The MP floating pointer, and behind it the MP configuration table (a PC only).
+    public static let mpFloatingPointer: UInt64 = 0xF_0000
+    /// Where they may be, with the reset vector at the end.
+    public static let mpTables = AddressRange(start: 0xF_0000, end: 0x10_0000)
     /// F000:FFF0, where a PC's BIOS is entered in real mode.
     public static let resetVector: UInt64 = 0xF_FFF0
     /// 1 MiB, where extended memory starts and where payloads are placed from.

@@ -19,6 +19,20 @@ struct Loader {
     }
 
     func load() throws(MachineError) -> Result {
+        let result = try loadGuest()
+        guard configuration.board == .pc else { return result }
+        do throws(GuestMemoryError) {
+            try ResetVector.write(to: memory)
+            try MPTable.write(cpus: configuration.cpus, to: memory)
+        } catch {
+            throw .payload(path: "MP tables", reason: "a PC's tables need the first MiB of memory")
+        }
+        return Result(
+            entry: result.entry,
+            description: result.description + [MemoryMap.line(BoardLayout.mpTables, "MP tables, reset vector")])
+    }
+
+    private func loadGuest() throws(MachineError) -> Result {
         switch configuration.guest {
         case .program(let name, let bytes, let address): try loadProgram(name, bytes, at: address)
         case .flat(let path, let address, let mode): try loadFlat(path, at: address, mode)
