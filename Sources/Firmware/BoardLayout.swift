@@ -139,6 +139,9 @@ public enum BoardLayout {
     /// The two channels, where a PC has had them since its first hard disk.
     public static let ataChannels: [ATAChannelPlace] = [(0x1F0, 0x3F6, 14), (0x170, 0x376, 15)]
 
+    /// First of the 32 ports of the VGA.
+    public static let vga: UInt16 = 0x3C0
+
     // MARK: Interrupts
 
     /// Interrupt of the keyboard controller's first port.

@@ -21,5 +21,6 @@ enum PCDevices {
             ports.attach(
                 slot, at: UInt64(channel.controlBlock), count: 1, firstOffset: ATAChannel.controlOffset)
         }
+        ports.attach(BusSlot(VGAText()), at: UInt64(BoardLayout.vga), count: VGAText.portCount)
     }
 }
