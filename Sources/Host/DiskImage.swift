@@ -46,8 +46,7 @@ public final class DiskImage: BlockStore {
                 because: "it has \(size) bytes, which is no multiple of \(sectorSize)",
                 hint: "fill it up with `truncate -s %\(sectorSize) FILE`, if it is a raw image at all")
         }
-        let kind = isReadOnly ? F_RDLCK : F_WRLCK
-        let locked = chost_lock_file(number, Int16(kind))
+        let locked = chost_lock_file(number, isReadOnly ? 0 : 1)
         guard locked == 0 else {
             let reason = -locked
             if reason == EAGAIN || reason == EACCES {

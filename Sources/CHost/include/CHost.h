@@ -3,7 +3,6 @@
 #pragma once
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdint.h>
 #include <stddef.h>
 #include <sys/epoll.h>
@@ -26,8 +25,7 @@ enum {
     CHOST_F_SEAL_SEAL = 0x1,
     CHOST_F_SEAL_SHRINK = 0x2,
     CHOST_F_SEAL_GROW = 0x4,
-    // F_OFD_SETLK of fcntl(2), and O_TMPFILE of open(2) on x86-64: the headers have them for _GNU_SOURCE only.
-    CHOST_F_OFD_SETLK = 37,
+    // O_TMPFILE of open(2) on x86-64, which the header has for _GNU_SOURCE only.
     CHOST_O_TMPFILE = 020000000 | 0200000,
     // madvise(2), Linux 6.1; newer than Debian 12's <sys/mman.h>.
     CHOST_MADV_COLLAPSE = 25,
@@ -72,8 +70,5 @@ static inline void chost_release_code(void) {
 }
 
 /// Locks a whole file for as long as it is open (open file description locks of fcntl(2)), or fails at once.
-/// kind: F_RDLCK or F_WRLCK. Returns 0, or -errno: -EAGAIN when somebody else's lock is in the way.
-static inline int chost_lock_file(int file, short kind) {
-    struct flock lock = {.l_type = kind, .l_whence = SEEK_SET, .l_start = 0, .l_len = 0, .l_pid = 0};
-    return fcntl(file, CHOST_F_OFD_SETLK, &lock) == 0 ? 0 : -errno;
-}
+/// Returns 0, or -errno: -EAGAIN when somebody else's lock is in the way.
+int chost_lock_file(int file, int exclusive);
