@@ -1,8 +1,9 @@
-/// A PC's keyboard controller, the 8042, with nothing plugged into it.
+/// A PC's keyboard controller, the 8042, and what is plugged into its two ports.
 ///
-/// A guest asks it for a reset and for address line 20, and looks for a keyboard. Each command is answered at once, so
-/// no driver waits for a time-out: a byte for the absent keyboard comes back as 0xFE with the time-out bit, which is what
-/// the chip says when the keyboard's clock does not move. The auxiliary port is that of a board without one.
+/// A guest asks it for a reset and for address line 20, and reads keyboard and mouse through it. Each command is answered
+/// at once, so no driver waits for a time-out: a byte for a keyboard that is not there comes back as 0xFE with the
+/// time-out bit, which is what the chip says when the keyboard's clock does not move. Without a mouse, the auxiliary port
+/// is that of a board that has none.
 ///
 /// Offset 0 is the data register (port 0x60), offset 4 status and commands (port 0x64): the chip has one address line,
 /// and a PC wires it to A2. The board maps each at its own port.
@@ -31,6 +32,10 @@ public final class KeyboardController: ByteDevice {
         public var outputBuffer: UInt8 = 0
         /// What the next byte written to offset 0 is for.
         public var parameter: Parameter = .keyboard
+        /// The controller's own answer that waits until a device's byte has been read.
+        public var pendingAnswer: UInt8?
+        /// Where the translation of scan codes stands.
+        public var translation = ScanCodeTranslation()
 
         /// The state after power-on and a firmware's set-up.
         public init() {}
@@ -49,6 +54,8 @@ public final class KeyboardController: ByteDevice {
     private var registers: State
     private var memory = InlineArray<32, UInt8>(repeating: 0)
     private let board: any Board
+    private let keyboard: (any PS2Device)?
+    private let auxiliary: (any PS2Device)?
     private let keyboardInterrupt: any InterruptLine
     private let auxiliaryInterrupt: any InterruptLine
     private var keyboardInterruptIsRaised = false
@@ -56,14 +63,18 @@ public final class KeyboardController: ByteDevice {
 
     /// - Parameters:
     ///   - board: resets the machine.
+    ///   - keyboard: what is plugged into the first port.
+    ///   - auxiliary: what is plugged into the second port, a mouse.
     ///   - keyboardInterrupt: the line of OBF, interrupt 1 on a PC.
     ///   - auxiliaryInterrupt: the line of the auxiliary OBF, interrupt 12 on a PC.
     ///   - state: the state to begin with.
     public init(
-        board: any Board, keyboardInterrupt: any InterruptLine, auxiliaryInterrupt: any InterruptLine,
-        state: State = State()
+        board: any Board, keyboard: (any PS2Device)? = nil, auxiliary: (any PS2Device)? = nil,
+        keyboardInterrupt: any InterruptLine, auxiliaryInterrupt: any InterruptLine, state: State = State()
     ) {
         self.board = board
+        self.keyboard = keyboard
+        self.auxiliary = auxiliary
         self.keyboardInterrupt = keyboardInterrupt
         self.auxiliaryInterrupt = auxiliaryInterrupt
         registers = state
@@ -85,9 +96,11 @@ public final class KeyboardController: ByteDevice {
     public func readByte(offset: UInt64) -> UInt8 {
         switch offset {
         case Self.dataOffset:
+            let byte = registers.outputBuffer
             registers.status.subtract([.outputBufferFull, .auxiliaryOutputBufferFull, .timeOut])
             updateInterrupts()
-            return registers.outputBuffer
+            poll()
+            return byte
         case Self.commandOffset:
             var status = registers.status
             if registers.commandByte.contains(.systemFlag) {
@@ -96,6 +109,27 @@ public final class KeyboardController: ByteDevice {
             return status.rawValue
         default:
             return 0xFF
+        }
+    }
+
+    /// Fetches the next byte of a device into an empty output buffer. To be called when a device may have got one other
+    /// than by the guest.
+    public func poll() {
+        guard !registers.status.contains(.outputBufferFull) else { return }
+        if let answer = registers.pendingAnswer {
+            registers.pendingAnswer = nil
+            fill(answer)
+            return
+        }
+        if !registers.commandByte.contains(.disableKeyboard) {
+            while let byte = keyboard?.nextByte() {
+                // A prefix makes no byte of its own in set 1.
+                guard registers.commandByte.contains(.translate) else { return fill(byte) }
+                if let code = registers.translation.take(byte) { return fill(code) }
+            }
+        }
+        if !registers.commandByte.contains(.disableAuxiliary), let byte = auxiliary?.nextByte() {
+            fill(byte, marked: .auxiliaryOutputBufferFull)
         }
     }
 
@@ -112,6 +146,8 @@ public final class KeyboardController: ByteDevice {
         default:
             break
         }
+        // A command may have let a device send, and a byte may have made it answer.
+        poll()
     }
 
     // MARK: Commands
@@ -143,9 +179,11 @@ public final class KeyboardController: ByteDevice {
         case .disableAuxiliary: setCommandByte(registers.commandByte.union(.disableAuxiliary))
         case .enableAuxiliary: setCommandByte(registers.commandByte.subtracting(.disableAuxiliary))
         // 0x02: the auxiliary clock line is stuck high. Linux takes any error to mean that there is no such port.
-        case .testAuxiliary: answer(0x02)
+        case .testAuxiliary: answer(auxiliary == nil ? 0x02 : 0x00)
         case .selfTest:
             registers.commandByte.insert(.systemFlag)
+            registers.status.subtract([.outputBufferFull, .auxiliaryOutputBufferFull, .timeOut])
+            registers.pendingAnswer = nil
             answer(0x55)
         case .testKeyboard: answer(0x00)
         case .disableKeyboard: setCommandByte(registers.commandByte.union(.disableKeyboard))
@@ -171,7 +209,7 @@ public final class KeyboardController: ByteDevice {
         case .keyboard:
             // Sending to the keyboard starts its clock again, and then nobody answers.
             setCommandByte(registers.commandByte.subtracting(.disableKeyboard))
-            answer(Self.resend, marked: .timeOut)
+            if let keyboard { keyboard.receive(byte) } else { fill(Self.resend, marked: .timeOut) }
         case .memory(0):
             setCommandByte(CommandByte(rawValue: byte))
         case .memory(let address):
@@ -185,10 +223,15 @@ public final class KeyboardController: ByteDevice {
             }
         case .keyboardOutputBuffer:
             answer(byte)
+        case .auxiliaryOutputBuffer where auxiliary != nil:
+            fill(byte, marked: .auxiliaryOutputBufferFull)
+        case .auxiliaryDevice where auxiliary != nil:
+            setCommandByte(registers.commandByte.subtracting(.disableAuxiliary))
+            auxiliary?.receive(byte)
         case .auxiliaryOutputBuffer, .auxiliaryDevice:
             // A controller without an auxiliary port does not give the byte back, by which drivers see that there
             // is none; the answer spares them the time-out.
-            answer(Self.resend, marked: [.auxiliaryOutputBufferFull, .timeOut])
+            fill(Self.resend, marked: [.auxiliaryOutputBufferFull, .timeOut])
         }
     }
 
@@ -206,8 +249,14 @@ public final class KeyboardController: ByteDevice {
         return port
     }
 
+    /// Answers a command: at once, or, when a device's byte is still to be read, after that. The last answer counts.
+    private func answer(_ byte: UInt8) {
+        let holdsByteOfDevice = keyboard != nil && registers.status.contains(.outputBufferFull)
+        if holdsByteOfDevice { registers.pendingAnswer = byte } else { fill(byte) }
+    }
+
     /// Puts a byte where the guest reads it; one that was not read is gone.
-    private func answer(_ byte: UInt8, marked marks: Status = []) {
+    private func fill(_ byte: UInt8, marked marks: Status = []) {
         registers.outputBuffer = byte
         registers.status.subtract([.auxiliaryOutputBufferFull, .timeOut])
         registers.status.formUnion(marks.union(.outputBufferFull))

@@ -9,6 +9,8 @@ struct BoardDevices {
     let memoryBus: Bus
     /// The way for the host's input.
     let serialPort: SerialPort
+    /// The way for keys, on a board that has a keyboard.
+    let keyboard: KeyboardPort?
     /// The codes written to port 0x80.
     let postCode: PostCode
 
@@ -28,10 +30,13 @@ struct BoardDevices {
         serialPort = SerialPort(uart, slot: uartSlot)
 
         // One chip, two ports that are not neighbours.
-        let keyboard = KeyboardController(
-            board: board, keyboardInterrupt: line(BoardLayout.keyboardInterrupt),
+        let keyboard = configuration.board == .pc ? PS2Keyboard() : nil
+        let controller = KeyboardController(
+            board: board, keyboard: keyboard, auxiliary: configuration.board == .pc ? PS2Mouse() : nil,
+            keyboardInterrupt: line(BoardLayout.keyboardInterrupt),
             auxiliaryInterrupt: line(BoardLayout.auxiliaryInterrupt))
-        let keyboardSlot = BusSlot(keyboard)
+        let keyboardSlot = BusSlot(controller)
+        self.keyboard = keyboard.map { KeyboardPort($0, controller: controller, slot: keyboardSlot) }
         attach(keyboardSlot, at: BoardLayout.keyboardData, count: 1)
         attach(keyboardSlot, at: BoardLayout.keyboardCommand, count: 1, firstOffset: 4)
 

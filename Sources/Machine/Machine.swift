@@ -49,6 +49,8 @@ public final class Machine: @unchecked Sendable {
     public let memory: GuestMemory
     /// The serial port, for the host's input.
     public let serialPort: SerialPort
+    /// The keyboard, for the host's input; nil on a board without one.
+    public let keyboard: KeyboardPort?
     /// What lies where, one line each, for `--verbose`.
     public let memoryMap: [String]
 
@@ -106,6 +108,7 @@ public final class Machine: @unchecked Sendable {
         ports = board.ports
         memoryBus = board.memoryBus
         serialPort = board.serialPort
+        keyboard = board.keyboard
         postCode = board.postCode
         memoryMap = MemoryMap.lines(regions: regions, loaded: loaded.description)
         processors = try MachineError.catching { () throws(KVMError) in

@@ -37,7 +37,8 @@ public final class SerialPort: @unchecked Sendable {
     }
 }
 
-private final class RoomNotice: CharacterSource {
+/// Tells a closure of room in a receiver.
+final class RoomNotice: CharacterSource {
     private let body: @Sendable () -> Void
     init(_ body: @escaping @Sendable () -> Void) { self.body = body }
     func receiverHasRoom() { body() }
