@@ -39,7 +39,7 @@ let package = Package(
 
         // Free of the host: no Glibc, no Foundation, no KVM.
         .target(name: "GuestMemory", swiftSettings: hostFree),
-        .target(name: "Devices", swiftSettings: hostFree),
+        .target(name: "Devices", dependencies: ["GuestMemory"], swiftSettings: hostFree),
         .target(name: "Firmware", dependencies: ["GuestMemory"], swiftSettings: hostFree),
         .target(name: "Boot", dependencies: ["GuestMemory", "Firmware"], swiftSettings: hostFree),
 
@@ -73,7 +73,7 @@ let package = Package(
         .executableTarget(name: "minikvm", dependencies: ["Commands"], swiftSettings: everywhere),
 
         .testTarget(name: "GuestMemoryTests", dependencies: ["GuestMemory"], swiftSettings: everywhere),
-        .testTarget(name: "DevicesTests", dependencies: ["Devices"], swiftSettings: everywhere),
+        .testTarget(name: "DevicesTests", dependencies: ["Devices", "GuestMemory"], swiftSettings: everywhere),
         .testTarget(
             name: "FirmwareTests", dependencies: ["Firmware", "GuestMemory"], swiftSettings: everywhere),
         .testTarget(name: "BootTests", dependencies: ["Boot", "Firmware", "GuestMemory"], swiftSettings: everywhere),

@@ -72,6 +72,15 @@ public struct EntryState: Equatable, Sendable {
             task: .realTask, globalDescriptorTableSize: 0)
     }
 
+    /// The processor after a reset: its first instruction is 16 bytes below 4 GiB (Intel SDM volume 3, 10.1.4).
+    public static var reset: EntryState {
+        var code = SegmentDescriptor.real(segment: 0xF000, code: true)
+        code.base = 0xFFFF_0000
+        return EntryState(
+            mode: .real, instructionPointer: 0xFFF0, stackPointer: 0, code: code,
+            data: .real(segment: 0, code: false), task: .realTask, globalDescriptorTableSize: 0)
+    }
+
     /// 32-bit protected mode, flat segments, paging off.
     static func protected(instructionPointer: UInt64) -> EntryState {
         EntryState(

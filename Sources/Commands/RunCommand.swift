@@ -71,6 +71,16 @@ struct RunCommand: ParsableCommand {
                 + "write it; with ,snapshot what it writes is thrown away at the end.", valueName: "file"))
     var disk: [String] = []
 
+    @Option(
+        help: ArgumentHelp("BIOS that boots the disks, such as SeaBIOS's bios.bin.", valueName: "file"))
+    var firmware: String?
+
+    @Option(help: ArgumentHelp("Video BIOS for --firmware.", valueName: "file"))
+    var videoBIOS: String?
+
+    @Option(help: ArgumentHelp("Where --firmware writes what it does (port 0x402).", valueName: "file"))
+    var firmwareLog: String?
+
     @Option(help: ArgumentHelp("The hardware; pc with a disk, else microvm, unless given.", valueName: "board"))
     var board: MachineConfiguration.Board?
 
@@ -120,7 +130,8 @@ struct RunCommand: ParsableCommand {
             throw Failure.usage(errors.map(\.description).joined(separator: "\nminikvm: "))
         }
         let session = try RunSession(
-            options: RunSession.Options(reboots: !noReboot, isVerbose: verbose, showsStatistics: stats),
+            options: RunSession.Options(
+                reboots: !noReboot, isVerbose: verbose, showsStatistics: stats, firmwareLogPath: firmwareLog),
             observation: Observation(
                 cpus: configuration.cpus, tracePath: trace, traceFormat: traceFormat ?? .text,
                 // Somebody at a terminal may ask by Ctrl-A s.
@@ -135,7 +146,7 @@ struct RunCommand: ParsableCommand {
             ("--boot-sector", bootSector != nil),
         ]
         let given = sources.filter(\.1).map(\.0)
-        guard given.count == 1 || (given.isEmpty && !disk.isEmpty) else {
+        guard given.count == 1 || (given.isEmpty && (!disk.isEmpty || firmware != nil)) else {
             throw Failure.usage(
                 given.isEmpty
                     ? "run: nothing to run; name a built-in guest (`minikvm guests`), or give --kernel, --disk, "
@@ -145,6 +156,9 @@ struct RunCommand: ParsableCommand {
         try refuse(
             [("--initrd", initrd != nil), ("--append", append != nil), ("--entry", entry != nil)],
             without: "--kernel", kernel != nil)
+        try refuse(
+            [("--video-bios", videoBIOS != nil), ("--firmware-log", firmwareLog != nil)], without: "--firmware",
+            firmware != nil)
         try refuse([("--trace-format", traceFormat != nil)], without: "--trace", trace != nil)
         try refuse([("--at", at != nil), ("--mode", mode != nil)], without: "--flat", flat != nil)
 
@@ -173,9 +187,11 @@ struct RunCommand: ParsableCommand {
         } else {
             guest = .disk
         }
-        return MachineConfiguration(
+        var configuration = MachineConfiguration(
             guest: guest, memoryBytes: memory?.bytes ?? 256 << 20, cpus: cpus ?? 1, interruptController: irqchip,
             board: board, disks: disks)
+        configuration.firmware = firmware.map { MachineConfiguration.Firmware(path: $0, videoBIOS: videoBIOS) }
+        return configuration
     }
 
     private var disks: [MachineConfiguration.Disk] { disk.map { MachineConfiguration.Disk(argument: $0) } }

@@ -14,6 +14,8 @@ final class RunSession {
         var isVerbose = false
         /// Whether the statistics are shown at the end.
         var showsStatistics = false
+        /// Where firmware tells of itself: a file, `-` for standard error, nil for nowhere.
+        var firmwareLogPath: String?
     }
 
     private let options: Options
@@ -23,6 +25,7 @@ final class RunSession {
     private let clock = MonotonicClock()
     private var machine: Machine?
     private var disks: [any BlockStore] = []
+    private let firmwareLog: FirmwareLog?
     private var terminal: Terminal?
     private var endingSignal: Int32?
     private var outputIsLost = false
@@ -33,6 +36,7 @@ final class RunSession {
     init(options: Options, observation: Observation) throws {
         self.options = options
         self.observation = observation
+        firmwareLog = try options.firmwareLogPath.map { try FirmwareLog(path: $0) }
         loop = try EventLoop()
         guestInput = try GuestInput(loop: loop)
     }
@@ -78,7 +82,7 @@ final class RunSession {
                 configuration,
                 environment: MachineEnvironment(
                     console: terminal.output, clock: clock, observer: observation,
-                    measuresTime: observation.measuresTime, disks: disks))
+                    measuresTime: observation.measuresTime, disks: disks, firmwareLog: firmwareLog))
         } catch {
             if case .configuration = error { throw Failure.usage(error.description) }
             throw Failure.failed(error.description)

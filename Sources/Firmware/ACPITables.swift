@@ -41,8 +41,13 @@ public struct ACPITables: Equatable, Sendable {
     private static let alignment: UInt64 = 16
 
     /// Makes the tables for a board.
-    public init(_ configuration: ACPIConfiguration) throws(ACPIError) {
-        var next = Self.rootPointer + Self.rootPointerSize
+    /// - Parameters:
+    ///   - configuration: what they tell.
+    ///   - start: the address of the root pointer.
+    public init(
+        _ configuration: ACPIConfiguration, at start: UInt64 = ACPITables.rootPointer
+    ) throws(ACPIError) {
+        var next = start + Self.rootPointerSize
         var body: [Placed] = []
         func place(_ bytes: [UInt8], alignedTo alignment: UInt64) -> UInt64 {
             let address = next.alignedUp(to: alignment) ?? next
@@ -61,10 +66,10 @@ public struct ACPITables: Equatable, Sendable {
         for address in [fadt, madt] { pointers.append(address) }
         let xsdt = place(
             ACPITable("XSDT", revision: 1, contents: pointers).bytes, alignedTo: Self.alignment)
-        if next > BoardLayout.acpiTables.end {
-            throw .tablesTooLarge(size: next - Self.rootPointer, available: BoardLayout.acpiTables.size)
+        if next - start > BoardLayout.acpiTables.size {
+            throw .tablesTooLarge(size: next - start, available: BoardLayout.acpiTables.size)
         }
-        tables = [Placed(address: Self.rootPointer, bytes: Self.rootPointerBytes(xsdt: xsdt))] + body
+        tables = [Placed(address: start, bytes: Self.rootPointerBytes(xsdt: xsdt))] + body
     }
 
     /// Writes the tables into guest memory.

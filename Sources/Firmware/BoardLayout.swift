@@ -91,6 +91,10 @@ public enum BoardLayout {
     public static let kvmIdentityMap: UInt64 = 0xFFFB_C000
     /// Three pages for `KVM_SET_TSS_ADDR`.
     public static let kvmTaskState: UInt64 = 0xFFFB_D000
+    /// Where a firmware image ends: its last 16 bytes are what the first CPU executes first.
+    public static let firmwareImageEnd: UInt64 = 0x1_0000_0000
+    /// The largest firmware image: what lies between KVM's own pages and 4 GiB.
+    public static let firmwareImageLimit: UInt64 = 0x4_0000
     /// The four pages that KVM keeps for itself.
     public static let kvmReserved = AddressRange(start: 0xFFFB_C000, end: 0xFFFC_0000)
 
@@ -138,6 +142,13 @@ public enum BoardLayout {
     public typealias ATAChannelPlace = (commandBlock: UInt16, controlBlock: UInt16, interrupt: UInt8)
     /// The two channels, where a PC has had them since its first hard disk.
     public static let ataChannels: [ATAChannelPlace] = [(0x1F0, 0x3F6, 14), (0x170, 0x376, 15)]
+
+    /// First of the 8 ports by which PCI configuration space is reached; 0xCF9 among them is another register.
+    public static let pciConfiguration: UInt16 = 0xCF8
+    /// First of the 12 ports at which firmware asks the monitor.
+    public static let firmwareConfiguration: UInt16 = 0x510
+    /// Firmware's own log.
+    public static let firmwareLog: UInt16 = 0x402
 
     /// First of the 32 ports of the VGA.
     public static let vga: UInt16 = 0x3C0

@@ -4,7 +4,7 @@ internal import Firmware
 /// The devices of the board and where they are wired.
 struct BoardDevices {
     /// The port bus with all devices on it.
-    let ports: Bus
+    private(set) var ports: Bus
     /// The memory bus with all devices on it.
     let memoryBus: Bus
     /// The way for the host's input.
@@ -42,6 +42,8 @@ struct BoardDevices {
 
         let rtc = RTC(clock: clock, interrupt: line(BoardLayout.realTimeClockInterrupt))
         let ram = BoardLayout.ramRanges(bytes: configuration.memoryBytes)
+        // Where firmware looks how many CPUs it has to wait for: one less than there are.
+        rtc[cmos: 0x5F] = UInt8(clamping: configuration.cpus - 1)
         rtc.setMemorySize(below4GiB: ram[0].size, above4GiB: ram.count > 1 ? ram[1].size : 0)
         attach(BusSlot(rtc), at: BoardLayout.realTimeClock, count: 2)
 
@@ -68,5 +70,12 @@ struct BoardDevices {
         }
         self.ports = ports
         self.memoryBus = memoryBus
+    }
+
+    /// Adds what only firmware asks.
+    mutating func attach(_ firmware: FirmwareConfiguration, log: (any CharacterPort)?) {
+        ports.attach(
+            BusSlot(firmware), at: UInt64(BoardLayout.firmwareConfiguration), count: FirmwareConfiguration.portCount)
+        if let log { ports.attach(BusSlot(DebugConsole(port: log)), at: UInt64(BoardLayout.firmwareLog), count: 1) }
     }
 }

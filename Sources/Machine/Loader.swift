@@ -10,6 +10,7 @@ struct Loader {
     let memory: GuestMemory
     let hostMemory: HostMemory
     let disks: [any BlockStore]
+    let firmware: FirmwareImage?
 
     /// What came of it.
     struct Result {
@@ -19,6 +20,7 @@ struct Loader {
     }
 
     func load() throws(MachineError) -> Result {
+        if let firmware { return try firmware.load(into: memory) }
         let result = try loadGuest()
         guard configuration.board == .pc else { return result }
         do throws(GuestMemoryError) {

@@ -19,16 +19,21 @@ public struct MachineEnvironment {
     /// opens them once, so that a snapshot outlives the restart and nobody else gets hold of an image meanwhile.
     public var disks: [any BlockStore]?
 
+    /// Takes what firmware tells of itself; nil tells firmware that nobody listens.
+    public var firmwareLog: (any CharacterPort)?
+
     /// - Parameters:
     ///   - console: where the serial port's characters go.
     ///   - clock: time.
     ///   - observer: sees every exit.
     ///   - measuresTime: whether the observer is told times and instruction pointers.
     ///   - disks: the disks' contents; nil opens them with the machine.
+    ///   - firmwareLog: takes what firmware tells of itself.
     public init(
         console: any CharacterPort, clock: any Clock, observer: (any ExitObserver)? = nil, measuresTime: Bool = false,
-        disks: [any BlockStore]? = nil
+        disks: [any BlockStore]? = nil, firmwareLog: (any CharacterPort)? = nil
     ) {
+        self.firmwareLog = firmwareLog
         self.console = console
         self.clock = clock
         self.observer = observer
@@ -65,6 +70,8 @@ public final class Machine: @unchecked Sendable {
     /// Reads the guest's console for the words of a dying kernel.
     let console: ConsoleWatch
     private let postCode: PostCode
+    /// The BIOS image, which KVM shows to the guest for as long as the machine lives.
+    private let firmware: FirmwareImage?
     private let doorbell: BoardDoorbell
     private var threads: [Thread] = []
     private let startTime = Atomic<UInt64>(0)
@@ -89,15 +96,24 @@ public final class Machine: @unchecked Sendable {
         let memory = GuestMemory(regions: regions)
         try MachineError.catching { () throws(KVMError) in try kernel.show(regions) }
 
+        let firmware = if let files = configuration.firmware { try FirmwareImage(files) } else { nil as FirmwareImage? }
+        try MachineError.catching { () throws(KVMError) in try firmware?.show(kernel) }
         let loaded = try Loader(
-            configuration: configuration, memory: memory, hostMemory: hostMemory, disks: disks
+            configuration: configuration, memory: memory, hostMemory: hostMemory, disks: disks, firmware: firmware
         ).load()
         let lifecycle = Lifecycle()
         let doorbell = BoardDoorbell()
         let console = ConsoleWatch(environment.console, watchesForPanic: configuration.isLinux, board: doorbell)
-        let board = BoardDevices(
+        var board = BoardDevices(
             configuration: configuration, kernel: kernel, console: console, clock: environment.clock, disks: disks,
             board: doorbell)
+        if let firmware {
+            board.attach(
+                FirmwareConfiguration(
+                    files: try firmware.files(for: configuration), cpus: configuration.cpus, memory: memory),
+                log: environment.firmwareLog)
+        }
+        self.firmware = firmware
 
         self.kernel = kernel
         self.hostMemory = hostMemory

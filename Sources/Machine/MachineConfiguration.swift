@@ -63,6 +63,22 @@ public struct MachineConfiguration: Codable, Equatable, Sendable {
         }
     }
 
+    /// A PC's firmware, from files.
+    public struct Firmware: Codable, Equatable, Sendable {
+        /// The BIOS image's path.
+        public var path: String
+        /// The path of the video BIOS's image.
+        public var videoBIOS: String?
+
+        /// - Parameters:
+        ///   - path: the BIOS image's path.
+        ///   - videoBIOS: the path of the video BIOS's image.
+        public init(path: String, videoBIOS: String? = nil) {
+            self.path = path
+            self.videoBIOS = videoBIOS
+        }
+    }
+
     /// Who answers for the interrupt controllers.
     public enum InterruptController: String, Codable, Equatable, Sendable, CaseIterable {
         /// The kernel: PICs, I/O APIC, local APICs and PIT.
@@ -83,6 +99,8 @@ public struct MachineConfiguration: Codable, Equatable, Sendable {
     public var board: Board
     /// The disks: first and second drive of the first channel, then of the second.
     public var disks: [Disk]
+    /// The firmware that boots from the disks; nil boots the first disk's first sector without any.
+    public var firmware: Firmware?
     /// The KVM device.
     public var kvmPath: String = "/dev/kvm"
 
@@ -155,9 +173,10 @@ extension MachineConfiguration {
             }
         }
         refuseDisks(refuse)
+        refuseFirmware(refuse)
         switch guest {
         case .disk:
-            if disks.isEmpty { refuse("a disk to boot from: there is none; give --disk FILE") }
+            if disks.isEmpty, firmware == nil { refuse("a disk to boot from: there is none; give --disk FILE") }
         case .program(_, let bytes, let address):
             refuseOutside(address, UInt64(bytes.count), advice: "give more --memory", refuse)
         case .flat(let path, let address, let mode):
@@ -192,6 +211,13 @@ extension MachineConfiguration {
         if board == .pc, interruptController == .none {
             refuse("a PC without interrupt controllers: its devices could not be heard; leave out --irqchip none")
         }
+    }
+
+    private func refuseFirmware(_ refuse: (String) -> Void) {
+        guard let firmware else { return }
+        if firmware.path.isEmpty || firmware.videoBIOS == "" { refuse("firmware: the path is empty; name a file") }
+        if guest != .disk { refuse("firmware with something else to run: it boots disks; give one of the two") }
+        if board == .microVM { refuse("firmware on the board microvm; leave out --board microvm") }
     }
 
     private func refuseOutside(_ address: UInt64, _ size: UInt64, advice: String, _ refuse: (String) -> Void) {

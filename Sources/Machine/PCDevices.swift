@@ -21,6 +21,12 @@ enum PCDevices {
             ports.attach(
                 slot, at: UInt64(channel.controlBlock), count: 1, firstOffset: ATAChannel.controlOffset)
         }
+        // CONFIG_ADDRESS answers to accesses of four bytes only, so that 0xCF9 is free for another register.
+        let pci = BusSlot(PCIConfigurationPorts(PCIFunction.piix3Board()))
+        ports.attach(pci, at: UInt64(BoardLayout.pciConfiguration), count: 1)
+        ports.attach(
+            pci, at: UInt64(BoardLayout.pciConfiguration) + PCIConfigurationPorts.dataOffset, count: 4,
+            firstOffset: PCIConfigurationPorts.dataOffset)
         ports.attach(BusSlot(VGAText()), at: UInt64(BoardLayout.vga), count: VGAText.portCount)
     }
 }
