@@ -189,7 +189,7 @@ struct RunCommand: ParsableCommand {
         }
         var configuration = MachineConfiguration(
             guest: guest, memoryBytes: memory?.bytes ?? 256 << 20, cpus: cpus ?? 1, interruptController: irqchip,
-            board: board, disks: disks)
+            board: board ?? (firmware == nil ? nil : .pc), disks: disks)
         configuration.firmware = firmware.map { MachineConfiguration.Firmware(path: $0, videoBIOS: videoBIOS) }
         return configuration
     }

@@ -71,6 +71,7 @@ public struct PCIFunction: Equatable, Sendable {
         registers[register] = registers[register] & ~writable[register] | byte & writable[register]
     }
 
+    /// Two functions are the same when a guest reads the same of them.
     public static func == (left: PCIFunction, right: PCIFunction) -> Bool {
         guard left.address == right.address else { return false }
         for index in 0..<256 where left.registers[index] != right.registers[index] { return false }

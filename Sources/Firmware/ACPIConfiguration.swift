@@ -75,6 +75,8 @@ public struct ACPIConfiguration: Equatable, Sendable {
     public var hasKeyboardController: Bool
     /// Whether there is a real-time clock at ports 0x70 and 0x71.
     public var hasRealTimeClock: Bool
+    /// Whether there is a PCI bus.
+    public var hasPCI: Bool
     /// Virtio devices on the MMIO transport.
     public var virtioDevices: [VirtioDevice]
 
@@ -86,6 +88,7 @@ public struct ACPIConfiguration: Equatable, Sendable {
         serialPorts = [SerialPort(port: BoardLayout.serialPort, interrupt: BoardLayout.serialPortInterrupt)]
         hasKeyboardController = false
         hasRealTimeClock = true
+        hasPCI = false
         virtioDevices = []
     }
 }

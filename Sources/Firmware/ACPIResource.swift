@@ -34,6 +34,46 @@ public struct ACPIResource: Equatable, Sendable {
         return ACPIResource(bytes: bytes.bytes)
     }
 
+    /// The buses below a PCI host bridge (6.4.3.5.3).
+    public static func buses(_ range: ClosedRange<UInt16>) -> ACPIResource {
+        wordRange(type: 2, flags: 0, range)
+    }
+
+    /// The ports that a bridge passes on (6.4.3.5.3).
+    public static func passedPorts(_ range: ClosedRange<UInt16>) -> ACPIResource {
+        wordRange(type: 1, flags: 0x03, range)  // addresses of ISA and others
+    }
+
+    /// The memory that a bridge passes on (6.4.3.5.2).
+    public static func passedMemory(_ range: ClosedRange<UInt32>) -> ACPIResource {
+        var bytes = LittleEndianBytes()
+        bytes.append(0x87 as UInt8)
+        bytes.append(23 as UInt16)
+        bytes.append(0 as UInt8)  // memory
+        bytes.append(fixedRange)
+        bytes.append(0x01 as UInt8)  // read-write, not cached
+        for value in [0, range.lowerBound, range.upperBound, 0, range.upperBound - range.lowerBound + 1] {
+            bytes.append(value)
+        }
+        return ACPIResource(bytes: bytes.bytes)
+    }
+
+    /// Both ends are fixed; the bridge decodes by itself, and produces the range for what is behind it.
+    private static let fixedRange: UInt8 = 0x0C
+
+    private static func wordRange(type: UInt8, flags: UInt8, _ range: ClosedRange<UInt16>) -> ACPIResource {
+        var bytes = LittleEndianBytes()
+        bytes.append(0x88 as UInt8)
+        bytes.append(13 as UInt16)
+        bytes.append(type)
+        bytes.append(fixedRange)
+        bytes.append(flags)
+        for value in [0, range.lowerBound, range.upperBound, 0, range.upperBound - range.lowerBound &+ 1] {
+            bytes.append(value)
+        }
+        return ACPIResource(bytes: bytes.bytes)
+    }
+
     /// Read-write memory at a fixed address below 4 GiB (6.4.3.4).
     public static func memory(_ address: UInt32, size: UInt32) -> ACPIResource {
         var bytes = LittleEndianBytes()

@@ -17,7 +17,8 @@ extension ACPITable {
                             "_CRS", .resourceTemplate([.ports(serial.port, count: 8), .isaInterrupt(serial.interrupt)])),
                     ]))
         }
-        if configuration.hasKeyboardController { devices.append(keyboard) }
+        if configuration.hasKeyboardController { devices += [keyboard, mouse] }
+        if configuration.hasPCI { devices.append(hostBridge) }
         if configuration.hasRealTimeClock { devices.append(realTimeClock) }
         for (index, virtio) in configuration.virtioDevices.enumerated() {
             devices.append(
@@ -54,6 +55,29 @@ extension ACPITable {
                 .resourceTemplate([
                     .ports(BoardLayout.keyboardData, count: 1), .ports(BoardLayout.keyboardCommand, count: 1),
                     .isaInterrupt(BoardLayout.keyboardInterrupt),
+                ])),
+        ])
+
+    private static let mouse: AML = .device(
+        "MOU",
+        [
+            .name("_HID", .eisaIdentifier("PNP0F13")),
+            .name("_CRS", .resourceTemplate([.isaInterrupt(BoardLayout.auxiliaryInterrupt)])),
+        ])
+
+    /// PCI bus 0. None of its devices has an interrupt of PCI's own, so there is nothing to route.
+    private static let hostBridge: AML = .device(
+        "PCI0",
+        [
+            .name("_HID", .eisaIdentifier("PNP0A03")),
+            .name("_UID", .integer(0)),
+            .name(
+                "_CRS",
+                .resourceTemplate([
+                    .buses(0...0), .ports(BoardLayout.pciConfiguration, count: 8),
+                    .passedPorts(0...BoardLayout.pciConfiguration - 1), .passedPorts(0x0D00...0xFFFF),
+                    .passedMemory(0xA_0000...0xB_FFFF),
+                    .passedMemory(UInt32(BoardLayout.holeStart)...UInt32(BoardLayout.ioAPIC) - 1),
                 ])),
         ])
 

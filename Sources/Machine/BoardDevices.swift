@@ -47,11 +47,17 @@ struct BoardDevices {
         rtc.setMemorySize(below4GiB: ram[0].size, above4GiB: ram.count > 1 ? ram[1].size : 0)
         attach(BusSlot(rtc), at: BoardLayout.realTimeClock, count: 2)
 
+        let isPC = configuration.board == .pc
         let power = ACPIPowerManagement(
-            model: .hardwareReduced, board: board, clock: clock, interrupt: line(BoardLayout.acpiInterrupt))
-        attach(
-            BusSlot(power), at: BoardLayout.acpiSleepControl, count: 2,
-            firstOffset: ACPIPowerManagement.Offset.sleepControl)
+            model: isPC ? .fixedHardware : .hardwareReduced, board: board, clock: clock,
+            interrupt: line(BoardLayout.acpiInterrupt))
+        if isPC {
+            attach(BusSlot(power), at: BoardLayout.acpiPowerManagement, count: 16)
+        } else {
+            attach(
+                BusSlot(power), at: BoardLayout.acpiSleepControl, count: 2,
+                firstOffset: ACPIPowerManagement.Offset.sleepControl)
+        }
 
         attach(BusSlot(SystemControlPortA(board: board)), at: BoardLayout.systemControlPortA, count: 1)
         if !kernel.hasInterruptChips {

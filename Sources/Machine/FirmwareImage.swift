@@ -72,6 +72,7 @@ final class FirmwareImage: @unchecked Sendable {
         for range in BoardLayout.ramRanges(bytes: configuration.memoryBytes) {
             map.append(range.start, range.size, kind: E820Map.Kind.ram.rawValue)
         }
+        map.append(BoardLayout.kvmReserved.start, BoardLayout.kvmReserved.size, kind: E820Map.Kind.reserved.rawValue)
         var files = [
             FirmwareConfiguration.File("etc/e820", map.bytes),
             // SeaBIOS then writes to the serial port what it writes to the screen.

@@ -331,11 +331,23 @@ extension Decompression.Format {
 }
 
 extension ACPIConfiguration {
-    /// What the guest is told of this board: hardware-reduced ACPI, one serial port, neither keyboard nor clock.
-    /// Linux takes the time from kvmclock, and leaves PIC, PIT and the CMOS clock alone then: each access that it
-    /// does not make is an exit less.
+    /// What the guest is told of the board.
+    ///
+    /// A microVM has hardware-reduced ACPI, one serial port, neither keyboard nor clock. Linux takes the time from
+    /// kvmclock, and leaves PIC, PIT and the CMOS clock alone then: each access that it does not make is an exit less.
     init(_ configuration: MachineConfiguration) {
         self.init(cpus: configuration.cpus)
-        hasRealTimeClock = false
+        switch configuration.board {
+        case .microVM: hasRealTimeClock = false
+        case .pc:
+            powerManagement = .full
+            hasKeyboardController = true
+            hasPCI = true
+            let interrupt = BoardLayout.acpiInterrupt
+            interruptOverrides = [
+                InterruptOverride(
+                    source: interrupt, globalInterrupt: UInt32(interrupt), flags: InterruptOverride.levelHigh)
+            ]
+        }
     }
 }

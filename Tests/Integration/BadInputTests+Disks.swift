@@ -38,6 +38,30 @@ extension BadInputTests {
             let path = try disk($0)
             return ["run"] + (0..<5).flatMap { _ in ["--disk", path + ",ro"] }
         },
+        Case("firmware missing", "cannot open firmware 'DIR/missing': no such file or directory; check the path") {
+            ["run", "--firmware", $0.path + "/missing"]
+        },
+        Case(
+            "firmware of an odd size",
+            "DIR/bios: a BIOS image has 64 to 256 KiB, a multiple of 4 KiB, and this one has 5000 bytes"
+        ) {
+            ["run", "--firmware", try $0.file("bios", [UInt8](repeating: 0, count: 5000))]
+        },
+        Case("firmware too large", "cannot read firmware 'DIR/bios': it holds more than 256 KiB; …") {
+            ["run", "--firmware", try $0.file("bios", [UInt8](repeating: 0, count: 300_000))]
+        },
+        Case("firmware and a kernel", status: 2, "firmware with something else to run: it boots disks; …") {
+            ["run", "--firmware", $0.path + "/a", "--kernel", $0.path + "/b"]
+        },
+        Case("video BIOS alone", status: 2, "run: --video-bios goes with --firmware, which is not there") {
+            ["run", "--video-bios", $0.path + "/a", "--disk", $0.path + "/b"]
+        },
+        Case(
+            "firmware log that cannot be written",
+            "cannot write the firmware's log to 'DIR/no/log': No such file or directory; name another file"
+        ) {
+            ["run", "--firmware", $0.path + "/a", "--firmware-log", $0.path + "/no/log"]
+        },
         Case("disk without a name", status: 2, "disk: the path is empty; name an image file") { _ in
             ["run", "--disk", ",snapshot"]
         },
