@@ -14,6 +14,7 @@ IMAGE(timer)
 IMAGE(mbr)
 IMAGE(smp)
 IMAGE(hypercall)
+IMAGE(pc_check)
 #undef IMAGE
 
 #define GUEST(symbol, name, summary, load_address, needs, cpus) \
@@ -32,6 +33,8 @@ static const struct guest_image guest_images[] = {
     GUEST(mbr, "mbr", "a boot sector at 0x7C00 that loads its second stage", 0x7C00, 0, 1),
     GUEST(smp, "smp", "wakes all other processors, and each reports", 0x8000, GUEST_NEEDS_IRQCHIP, 4),
     GUEST(hypercall, "hypercall", "asks KVM, then the monitor, on purpose", 0x8000, GUEST_NEEDS_IRQCHIP, 1),
+    GUEST(pc_check, "pc-check", "a disk whose kernel tries every part of a PC", 0x7C00,
+          GUEST_NEEDS_32BIT_PAGING | GUEST_NEEDS_IRQCHIP | GUEST_IS_DISK, 1),
 };
 const size_t guest_image_count = sizeof guest_images / sizeof guest_images[0];
 

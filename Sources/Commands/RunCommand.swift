@@ -170,6 +170,11 @@ struct RunCommand: ParsableCommand {
                 throw Failure.usage("run \(name): this guest uses interrupt controllers; leave out --irqchip none")
             }
             if guest.needs32BitPaging { try refuseWithout32BitPaging(name) }
+            if guest.isDisk {
+                return MachineConfiguration(
+                    guest: .disk, memoryBytes: memory?.bytes ?? 16 << 20, cpus: cpus ?? guest.cpus,
+                    interruptController: irqchip, board: board, disks: guest.disks + disks)
+            }
             return MachineConfiguration(
                 guest: .program(name: name, bytes: guest.bytes, address: guest.address),
                 memoryBytes: memory?.bytes ?? 2 << 20, cpus: cpus ?? guest.cpus,

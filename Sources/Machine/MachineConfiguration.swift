@@ -53,6 +53,15 @@ public struct MachineConfiguration: Codable, Equatable, Sendable {
         public var path: String
         /// What becomes of the guest's writes.
         public var access: Access
+        /// What is on a disk that is in no file; the path is its name then.
+        public var contents: [UInt8]?
+
+        /// A disk in memory, which lasts as long as the monitor runs.
+        public init(name: String, contents: [UInt8]) {
+            path = name
+            access = .snapshot
+            self.contents = contents
+        }
 
         /// - Parameters:
         ///   - path: the image's path.

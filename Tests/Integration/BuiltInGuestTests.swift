@@ -150,6 +150,20 @@ import Testing
         #expect(outcome.errors.contains("doctor"), "\(outcome.text)")
     }
 
+    /// What a PC has, tried by a kernel from its own disk.
+    @Test(arguments: [1, 2, 4]) func pcCheck_ofSoManyCPUs_passesInAll(cpus: Int) throws {
+        let outcome = try MiniKVM.run(["run", "pc-check", "--cpus", "\(cpus)"])
+        guard Bed.isPVM else {
+            outcome.expect(status: 0)
+            #expect(outcome.errors.isEmpty, "\(outcome.text)")
+            #expect(outcome.lines.count { $0.hasPrefix("PASS  ") } == 16, "\(outcome.text)")
+            #expect(!outcome.lines.contains { $0.hasPrefix("FAIL") }, "\(outcome.text)")
+            return
+        }
+        outcome.expect(status: 1)
+        #expect(outcome.errors.contains("32-bit paging"), "\(outcome.text)")
+    }
+
     @Test func echo_linesAndCtrlD_comeBackCounted() throws {
         let outcome = try MiniKVM.run(["run", "echo"], sending: Array("one\ntwo\n\u{4}".utf8))
         outcome.expect(status: 0)
@@ -174,7 +188,7 @@ import Testing
         #expect(
             names == [
                 "halt", "hello", "echo", "counter", "protected", "paging", "long-mode", "user-mode", "timer", "mbr",
-                "smp", "hypercall",
+                "smp", "hypercall", "pc-check",
             ])
         #expect(outcome.output.split(separator: "\n").allSatisfy { $0.count <= 80 })
     }

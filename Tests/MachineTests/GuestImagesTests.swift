@@ -31,7 +31,7 @@ import Testing
         #expect(
             names == [
                 "halt", "hello", "echo", "counter", "protected", "paging", "long-mode", "user-mode", "timer", "mbr",
-                "smp", "hypercall",
+                "smp", "hypercall", "pc-check",
             ])
         #expect(guest_image_at(guest_image_count) == nil)
     }

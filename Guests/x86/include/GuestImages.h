@@ -37,6 +37,7 @@ enum guest_need {
     GUEST_NEEDS_32BIT_PAGING = 1 << 0,  ///< protected mode with CR0.PG, not PAE
     GUEST_NEEDS_PAE_PAGING   = 1 << 1,  ///< protected mode with CR0.PG and CR4.PAE, without long mode
     GUEST_NEEDS_IRQCHIP      = 1 << 2,  ///< the in-kernel PIC, I/O APIC, local APIC and PIT; without it HLT ends the run
+    GUEST_IS_DISK            = 1 << 3,  ///< the bytes are a disk, and there is a second one: see pc-check.S
 };
 
 /// A guest that is part of the program: a flat binary, entered in real mode with CS = 0 and IP = load_address.
