@@ -7,6 +7,7 @@ extension MachineConfiguration.FlatMode: ExpressibleByArgument {}
 extension MachineConfiguration.LinuxEntry: ExpressibleByArgument {}
 extension MachineConfiguration.InterruptController: ExpressibleByArgument {}
 extension MachineConfiguration.Board: ExpressibleByArgument {}
+extension MachineConfiguration.TripleFault: ExpressibleByArgument {}
 
 extension MachineConfiguration.Disk {
     /// A disk as the command line names it: the path, and what becomes of writes behind a comma.
@@ -105,6 +106,12 @@ struct RunCommand: ParsableCommand {
     @Flag(help: "End when the guest resets, instead of starting it again.")
     var noReboot = false
 
+    @Option(
+        help: ArgumentHelp(
+            "What becomes of a guest that triple-faults: a report, or a reboot as on a PC; report unless given.",
+            valueName: "what"))
+    var tripleFault: MachineConfiguration.TripleFault?
+
     @Flag(name: [.customShort("v"), .long], help: "Tell what is loaded where before the guest starts.")
     var verbose = false
 
@@ -125,6 +132,7 @@ struct RunCommand: ParsableCommand {
     func run() throws {
         var configuration = try machineConfiguration()
         configuration.kvmPath = kvm
+        configuration.tripleFault = tripleFault ?? .report
         let errors = configuration.validate()
         guard errors.isEmpty else {
             throw Failure.usage(errors.map(\.description).joined(separator: "\nminikvm: "))

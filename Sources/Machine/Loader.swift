@@ -29,9 +29,17 @@ struct Loader {
         } catch {
             throw .payload(path: "MP tables", reason: "a PC's tables need the first MiB of memory")
         }
-        return Result(
-            entry: result.entry,
-            description: result.description + [MemoryMap.line(BoardLayout.mpTables, "MP tables, reset vector")])
+        var description = result.description + [MemoryMap.line(BoardLayout.mpTables, "MP tables, reset vector")]
+        if !configuration.isLinux {
+            // A kernel that its own boot sector loads finds them by looking; Linux has been given them already.
+            do throws(ACPIError) {
+                try ACPITables(ACPIConfiguration(configuration)).write(to: memory)
+            } catch {
+                throw .payload(path: "ACPI tables", reason: error.description)
+            }
+            description.append(MemoryMap.line(BoardLayout.acpiTables, "ACPI tables"))
+        }
+        return Result(entry: result.entry, description: description)
     }
 
     private func loadGuest() throws(MachineError) -> Result {

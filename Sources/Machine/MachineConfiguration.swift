@@ -88,6 +88,14 @@ public struct MachineConfiguration: Codable, Equatable, Sendable {
         }
     }
 
+    /// What a triple fault is.
+    public enum TripleFault: String, Codable, Equatable, Sendable, CaseIterable {
+        /// The guest's death, which is reported.
+        case report
+        /// A way to restart the machine, as on a PC's board, which answers the processor's shutdown by a reset.
+        case reboot
+    }
+
     /// Who answers for the interrupt controllers.
     public enum InterruptController: String, Codable, Equatable, Sendable, CaseIterable {
         /// The kernel: PICs, I/O APIC, local APICs and PIT.
@@ -110,6 +118,8 @@ public struct MachineConfiguration: Codable, Equatable, Sendable {
     public var disks: [Disk]
     /// The firmware that boots from the disks; nil boots the first disk's first sector without any.
     public var firmware: Firmware?
+    /// What a triple fault is. A kernel that says it restarts is believed either way.
+    public var tripleFault = TripleFault.report
     /// The KVM device.
     public var kvmPath: String = "/dev/kvm"
 

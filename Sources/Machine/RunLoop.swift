@@ -63,7 +63,8 @@ struct RunLoop {
         case .systemEvent(.reset): machine.stop(.reset)
         case .shutdown:
             // Linux's last resort to restart, and its first with `reboot=t`, is a triple fault.
-            if machine.console.isRestarting, machine.console.panicMessage == nil {
+            let isRestart = machine.console.isRestarting || machine.configuration.tripleFault == .reboot
+            if isRestart, machine.console.panicMessage == nil {
                 machine.stop(.reset)
             } else {
                 crash(Crash.Cause(exit))

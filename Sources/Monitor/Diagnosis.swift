@@ -103,7 +103,9 @@ struct Evidence {
             .stateLost,
             "The guest took an exception that it could not handle, nor the double fault that followed (a triple "
                 + "fault)\(place); the registers below are those of a reset CPU, as AMD's KVM resets it.",
-            advice: "`--trace` shows the way up to it; a kernel that loads an IDT early can name the exception.")
+            advice:
+                "`--trace` shows the way up to it; a kernel that loads an IDT early can name the exception; one that "
+                + "restarts the machine so wants `--triple-fault reboot`.")
     }
 
     private var unknownShutdown: Diagnosis {
@@ -112,6 +114,8 @@ struct Evidence {
             .unknown,
             "The guest shut down at \(place)\(what): an exception could not be delivered, nor the double fault that "
                 + "followed (a triple fault).",
-            advice: "look at the IDT's gates 8, 13 and 14, and at the stack that their handlers get.")
+            advice:
+                "look at the IDT's gates 8, 13 and 14, and at the stack that their handlers get; a guest that restarts "
+                + "the machine so wants `--triple-fault reboot`.")
     }
 }
