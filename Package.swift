@@ -78,7 +78,8 @@ let package = Package(
             name: "FirmwareTests", dependencies: ["Firmware", "GuestMemory"], swiftSettings: everywhere),
         .testTarget(name: "BootTests", dependencies: ["Boot", "Firmware", "GuestMemory"], swiftSettings: everywhere),
         .testTarget(
-            name: "HostTests", dependencies: ["Host", "CHost", "Devices", "GuestMemory"], swiftSettings: everywhere),
+            name: "HostTests", dependencies: ["Host", "CHost", "CZlib", "Devices", "GuestMemory"],
+            swiftSettings: everywhere),
         .testTarget(name: "KVMTests", dependencies: ["KVM", "minimal-guest"], swiftSettings: everywhere),
         .testTarget(
             name: "MachineTests",
@@ -95,6 +96,7 @@ let package = Package(
             swiftSettings: everywhere),
         // These run the program as a process; the dependency has it built before them.
         .testTarget(
-            name: "IntegrationTests", dependencies: ["minikvm"], path: "Tests/Integration", swiftSettings: everywhere),
+            name: "IntegrationTests", dependencies: ["minikvm", "CZlib"], path: "Tests/Integration",
+            swiftSettings: everywhere),
     ]
 )

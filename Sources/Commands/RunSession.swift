@@ -29,6 +29,7 @@ final class RunSession {
     private var terminal: Terminal?
     private var endingSignal: Int32?
     private var outputIsLost = false
+    private var screenshots = 0
 
     /// - Parameters:
     ///   - options: what the flags say besides the machine.
@@ -114,7 +115,7 @@ final class RunSession {
         case .command(.help): tell(EscapeFilter.helpText)
         case .command(.sendBreak): machine?.serialPort.sendBreak()
         case .command(.statistics): tell(rawText(observation.statistics.summary().render()))
-        case .command(.screenshot): tell("\r\nminikvm: this machine has no screen\r\n")
+        case .command(.screenshot): tell("\r\nminikvm: \(takeScreenshot())\r\n")
         case .inputEnded: guestInput.end()
         case .outputLost(let error):
             printError(error.description)
@@ -128,6 +129,25 @@ final class RunSession {
         // A CPU may be waiting for a reader who is not coming back.
         terminal?.output.release()
         machine?.stop(.stopped)
+    }
+
+    /// Saves what the screen shows as text and as a picture, under names that are not taken.
+    /// - Returns: what became of it.
+    private func takeScreenshot() -> String {
+        guard let screen = machine?.screen?.look() else {
+            return "this machine has no screen; a board has one with --board pc or a --disk"
+        }
+        screenshots += 1
+        let name = "minikvm-\(getpid())-\(screenshots)"
+        do throws(HostError) {
+            let (width, _, colors) = screen.pixels()
+            let picture = try PNG.file(width: width, colors: colors, palette: screen.palette)
+            try NewFile.write(Array(screen.text().utf8), to: name + ".txt")
+            try NewFile.write(picture, to: name + ".png")
+        } catch {
+            return error.description
+        }
+        return "the screen is in \(name).txt and \(name).png"
     }
 
     /// Lines for a terminal in raw mode.

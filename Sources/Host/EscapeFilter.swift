@@ -33,6 +33,7 @@ public struct EscapeFilter: Equatable, Sendable {
     public static let helpText =
         "\r\nCtrl-A x  stop the machine\r\n"
         + "Ctrl-A s  show statistics\r\n"
+        + "Ctrl-A p  save the screen as text and as a picture\r\n"
         + "Ctrl-A b  send a break\r\n"
         + "Ctrl-A a  send Ctrl-A (so does Ctrl-A Ctrl-A)\r\n"
         + "Ctrl-A h  show this help\r\n"

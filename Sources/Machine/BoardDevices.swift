@@ -1,5 +1,6 @@
 internal import Devices
 internal import Firmware
+internal import GuestMemory
 
 /// The devices of the board and where they are wired.
 struct BoardDevices {
@@ -11,12 +12,14 @@ struct BoardDevices {
     let serialPort: SerialPort
     /// The way for keys, on a board that has a keyboard.
     let keyboard: KeyboardPort?
+    /// The screen, on a board that has one.
+    let screen: Screen?
     /// The codes written to port 0x80.
     let postCode: PostCode
 
     init(
         configuration: MachineConfiguration, kernel: KernelObjects, console: ConsoleWatch, clock: any Clock,
-        disks: [any BlockStore], board: BoardDoorbell
+        disks: [any BlockStore], memory: GuestMemory, board: BoardDoorbell
     ) {
         func line(_ interrupt: UInt8) -> any InterruptLine { kernel.interruptLine(gsi: UInt32(interrupt)) }
         var ports = Bus()
@@ -70,12 +73,9 @@ struct BoardDevices {
         postCode = PostCode()
         attach(BusSlot(postCode), at: BoardLayout.postCode, count: 1)
 
-        var memoryBus = Bus()
-        if configuration.board == .pc {
-            PCDevices.attach(ports: &ports, memoryBus: &memoryBus, disks: disks, kernel: kernel)
-        }
+        screen = isPC ? PCDevices.attach(ports: &ports, disks: disks, kernel: kernel, memory: memory) : nil
         self.ports = ports
-        self.memoryBus = memoryBus
+        memoryBus = Bus()
     }
 
     /// Adds what only firmware asks.

@@ -56,6 +56,8 @@ public final class Machine: @unchecked Sendable {
     public let serialPort: SerialPort
     /// The keyboard, for the host's input; nil on a board without one.
     public let keyboard: KeyboardPort?
+    /// The screen; nil on a board without one.
+    public let screen: Screen?
     /// What lies where, one line each, for `--verbose`.
     public let memoryMap: [String]
 
@@ -106,7 +108,7 @@ public final class Machine: @unchecked Sendable {
         let console = ConsoleWatch(environment.console, watchesForPanic: configuration.isLinux, board: doorbell)
         var board = BoardDevices(
             configuration: configuration, kernel: kernel, console: console, clock: environment.clock, disks: disks,
-            board: doorbell)
+            memory: memory, board: doorbell)
         if let firmware {
             board.attach(
                 FirmwareConfiguration(
@@ -125,6 +127,7 @@ public final class Machine: @unchecked Sendable {
         memoryBus = board.memoryBus
         serialPort = board.serialPort
         keyboard = board.keyboard
+        screen = board.screen
         postCode = board.postCode
         memoryMap = MemoryMap.lines(regions: regions, loaded: loaded.description)
         processors = try MachineError.catching { () throws(KVMError) in

@@ -1,13 +1,17 @@
 internal import Devices
 internal import Firmware
+internal import GuestMemory
 
 /// What a PC has besides the devices that every board has.
 enum PCDevices {
     /// Puts them at their ports and addresses.
-    /// - Parameter disks: what the drives keep their sectors in, in the order of the configuration.
+    /// - Parameters:
+    ///   - disks: what the drives keep their sectors in, in the order of the configuration.
+    ///   - memory: holds the screen's characters.
+    /// - Returns: the screen.
     static func attach(
-        ports: inout Bus, memoryBus: inout Bus, disks: [any BlockStore], kernel: KernelObjects
-    ) {
+        ports: inout Bus, disks: [any BlockStore], kernel: KernelObjects, memory: GuestMemory
+    ) -> Screen {
         for (number, channel) in BoardLayout.ataChannels.enumerated() {
             func disk(_ drive: Int) -> (any BlockStore)? {
                 let position = 2 * number + drive
@@ -27,6 +31,9 @@ enum PCDevices {
         ports.attach(
             pci, at: UInt64(BoardLayout.pciConfiguration) + PCIConfigurationPorts.dataOffset, count: 4,
             firstOffset: PCIConfigurationPorts.dataOffset)
-        ports.attach(BusSlot(VGAText()), at: UInt64(BoardLayout.vga), count: VGAText.portCount)
+        let vga = VGAText()
+        let vgaSlot = BusSlot(vga)
+        ports.attach(vgaSlot, at: UInt64(BoardLayout.vga), count: VGAText.portCount)
+        return Screen(vga, slot: vgaSlot, memory: memory)
     }
 }
