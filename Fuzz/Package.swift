@@ -6,6 +6,8 @@ import PackageDescription
 let fuzzers: [(name: String, modules: [String])] = [
     ("FuzzUART", ["Devices"]),
     ("FuzzDevices", ["Devices"]),
+    ("FuzzATA", ["Devices"]),
+    ("FuzzPC", ["Devices", "Firmware", "GuestMemory"]),
     ("FuzzLinuxImage", ["Boot", "Firmware", "GuestMemory"]),
     ("FuzzELF", ["Boot", "Firmware", "GuestMemory"]),
     ("FuzzCommand", ["Commands"]),
