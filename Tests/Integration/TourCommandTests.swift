@@ -42,7 +42,7 @@ import Testing
         .map { $0.split(separator: "|").map(String.init) }.filter { $0.count > 1 }
 
     @Test func examples_ofTheTour_areAtLeastOneALesson() throws {
-        #expect(try Set(Self.examples().map(\.page)).count == 12)
+        #expect(try Set(Self.examples().map(\.page)).count == 17)
     }
 
     @Test(arguments: try examples()) func command_ofAPage_printsWhatThePageShows(example: Example) throws {
