@@ -20,7 +20,9 @@ public struct MiniKVM: ParsableCommand {
             command line is wrong.
             """,
         version: "minikvm 0.1.0",
-        subcommands: [RunCommand.self, GuestsCommand.self, DoctorCommand.self])
+        subcommands: [
+            RunCommand.self, TypeCommand.self, ScreenshotCommand.self, GuestsCommand.self, DoctorCommand.self,
+        ])
 
     /// As the parser makes it.
     public init() {}
@@ -54,6 +56,10 @@ public struct MiniKVM: ParsableCommand {
         if let failure = error as? Failure {
             printError(failure.text)
             Glibc.exit(failure.status)
+        }
+        if let error = error as? HostError {
+            printError(error.description)
+            Glibc.exit(1)
         }
         // What the parser throws: help and version come with status 0.
         let code = exitCode(for: error)

@@ -33,6 +33,7 @@ struct RunCommand: ParsableCommand {
               minikvm run --kernel vmlinuz --initrd initrd.gz --append console=ttyS0
               minikvm run --flat a.bin --at 0x8000 --mode real
               minikvm run counter --trace
+              minikvm run --disk xv6.img --disk fs.img --display terminal
 
             The guest's serial port COM1 is the terminal. While it runs, Ctrl-A x stops
             the machine, Ctrl-A s shows statistics, Ctrl-A h lists the other keys. When
@@ -103,6 +104,9 @@ struct RunCommand: ParsableCommand {
             valueName: "where"))
     var irqchip: MachineConfiguration.InterruptController?
 
+    @OptionGroup
+    var console: ConsoleOptions
+
     @Flag(help: "End when the guest resets, instead of starting it again.")
     var noReboot = false
 
@@ -137,9 +141,11 @@ struct RunCommand: ParsableCommand {
         guard errors.isEmpty else {
             throw Failure.usage(errors.map(\.description).joined(separator: "\nminikvm: "))
         }
+        try console.check(configuration.board)
         let session = try RunSession(
             options: RunSession.Options(
-                reboots: !noReboot, isVerbose: verbose, showsStatistics: stats, firmwareLogPath: firmwareLog),
+                reboots: !noReboot, isVerbose: verbose, showsStatistics: stats, firmwareLogPath: firmwareLog,
+                console: console),
             observation: Observation(
                 cpus: configuration.cpus, tracePath: trace, traceFormat: traceFormat ?? .text,
                 // Somebody at a terminal may ask by Ctrl-A s.

@@ -4,6 +4,11 @@ internal import Host
 internal import Machine
 internal import Monitor
 
+/// Where characters go that nobody wants.
+private final class NoCharacters: CharacterPort {
+    func transmit(_: UInt8) {}
+}
+
 /// One `minikvm run`: the terminal, the signals, and the machine, made anew each time the guest restarts it.
 final class RunSession {
     /// What the flags say besides the machine.
@@ -16,17 +21,22 @@ final class RunSession {
         var showsStatistics = false
         /// Where firmware tells of itself: a file, `-` for standard error, nil for nowhere.
         var firmwareLogPath: String?
+        /// What the terminal is to the guest.
+        var console: ConsoleOptions
     }
 
     private let options: Options
     private let observation: Observation
     private let loop: EventLoop
-    private let guestInput: GuestInput
+    private let typist: Typist
+    private let input: any UserInput
     private let clock = MonotonicClock()
     private var machine: Machine?
     private var disks: [any BlockStore] = []
     private let firmwareLog: FirmwareLog?
     private var terminal: Terminal?
+    private var display: LiveScreen?
+    private var control: ControlSocket?
     private var endingSignal: Int32?
     private var outputIsLost = false
     private var screenshots = 0
@@ -39,7 +49,10 @@ final class RunSession {
         self.observation = observation
         firmwareLog = try options.firmwareLogPath.map { try FirmwareLog(path: $0) }
         loop = try EventLoop()
-        guestInput = try GuestInput(loop: loop)
+        typist = try Typist(loop: loop)
+        input =
+            options.console.typesKeys
+            ? try KeyboardInput(typist: typist, loop: loop) : try SerialInput(loop: loop)
     }
 
     /// Runs a machine to its end.
@@ -55,17 +68,37 @@ final class RunSession {
             stop()
         }
         defer { signals.close() }
-        let terminal = try Terminal(loop: loop, receiver: guestInput.receiver, onEvent: handle)
+        if let path = options.console.control {
+            control = try ControlSocket(path: path, loop: loop) { [self] in serve($0, $1) }
+        }
+        defer {
+            typist.close()
+            control?.close()
+            control = nil
+        }
+        let serialFile = try serialFile()
+        let terminal = try Terminal(loop: loop, receiver: input.receiver, onEvent: handle)
         self.terminal = terminal
         defer {
-            guestInput.close()
-            terminal.close(limit: 2000)
+            input.close()
+            close(terminal, serialFile)
         }
+        if options.console.showsScreen {
+            display = try LiveScreen(output: terminal.output, loop: loop) {
+                Terminal.size(of: STDOUT_FILENO)
+            }
+        }
+        let console: any CharacterPort =
+            switch options.console.serialTarget {
+            case .terminal: terminal.output
+            case .none: NoCharacters()
+            case .file: serialFile ?? terminal.output
+            }
         while true {
-            let reason = try runOnce(configuration, terminal)
+            let reason = try runOnce(configuration, terminal, console: console)
             observation.flush()
             if reason == .reset, options.reboots, endingSignal == nil { continue }
-            terminal.close(limit: 2000)
+            close(terminal, serialFile)
             if options.showsStatistics { tell(observation.statistics.summary().render()) }
             let status = status(reason)
             if let failure = observation.traceFailure {
@@ -76,13 +109,15 @@ final class RunSession {
         }
     }
 
-    private func runOnce(_ configuration: MachineConfiguration, _ terminal: Terminal) throws -> StopReason {
+    private func runOnce(
+        _ configuration: MachineConfiguration, _ terminal: Terminal, console: any CharacterPort
+    ) throws -> StopReason {
         let machine: Machine
         do throws(MachineError) {
             machine = try Machine(
                 configuration,
                 environment: MachineEnvironment(
-                    console: terminal.output, clock: clock, observer: observation,
+                    console: console, clock: clock, observer: observation,
                     measuresTime: observation.measuresTime, disks: disks, firmwareLog: firmwareLog))
         } catch {
             if case .configuration = error { throw Failure.usage(error.description) }
@@ -96,7 +131,9 @@ final class RunSession {
         }
         self.machine = machine
         ProgramCode.release()
-        guestInput.connect(terminal.input, to: machine.serialPort)
+        typist.connect(machine.keyboard)
+        input.connect(terminal.input, to: machine)
+        display?.connect(machine.screen)
         do throws(MachineError) {
             try machine.start { [loop] in loop.stop() }
         } catch {
@@ -109,14 +146,36 @@ final class RunSession {
 
     // MARK: The terminal
 
+    /// The file that the serial port's characters go to.
+    private func serialFile() throws -> TerminalOutput? {
+        guard case .file(let path) = options.console.serialTarget else { return nil }
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+        guard descriptor >= 0 else {
+            throw Failure.failed(
+                "cannot write the serial port's characters to '\(path)': \(String(cString: strerror(errno))); "
+                    + "name another file")
+        }
+        let file = OwnedDescriptor(owning: descriptor)
+        return try TerminalOutput(descriptor: file.rawValue, loop: loop) { [self] in handle(.outputLost($0)) }
+    }
+
+    /// Gives the terminal back; a second time does nothing.
+    private func close(_ terminal: Terminal, _ serialFile: TerminalOutput?) {
+        display?.close()
+        display = nil
+        terminal.close(limit: 2000)
+        serialFile?.finish(limit: 2000)
+        serialFile?.detach()
+    }
+
     private func handle(_ event: Terminal.Event) {
         switch event {
         case .command(.stop): stop()
-        case .command(.help): tell(EscapeFilter.helpText)
+        case .command(.help): show(EscapeFilter.helpText)
         case .command(.sendBreak): machine?.serialPort.sendBreak()
-        case .command(.statistics): tell(rawText(observation.statistics.summary().render()))
-        case .command(.screenshot): tell("\r\nminikvm: \(takeScreenshot())\r\n")
-        case .inputEnded: guestInput.end()
+        case .command(.statistics): show(rawText(observation.statistics.summary().render()))
+        case .command(.screenshot): show("\r\nminikvm: \(takeScreenshot())\r\n")
+        case .inputEnded: input.end()
         case .outputLost(let error):
             printError(error.description)
             outputIsLost = true
@@ -134,25 +193,57 @@ final class RunSession {
     /// Saves what the screen shows as text and as a picture, under names that are not taken.
     /// - Returns: what became of it.
     private func takeScreenshot() -> String {
-        guard let screen = machine?.screen?.look() else {
-            return "this machine has no screen; a board has one with --board pc or a --disk"
-        }
+        guard let screen = machine?.screen?.look() else { return Self.noScreen }
         screenshots += 1
         let name = "minikvm-\(getpid())-\(screenshots)"
         do throws(HostError) {
-            let (width, _, colors) = screen.pixels()
-            let picture = try PNG.file(width: width, colors: colors, palette: screen.palette)
-            try NewFile.write(Array(screen.text().utf8), to: name + ".txt")
-            try NewFile.write(picture, to: name + ".png")
+            try ScreenFiles.write(text: ScreenFiles.text(screen), picture: try ScreenFiles.picture(screen), name: name)
         } catch {
             return error.description
         }
         return "the screen is in \(name).txt and \(name).png"
     }
 
+    private static let noScreen = "this machine has no screen; a board has one with --board pc or a --disk"
+
+    /// Does what another process asks.
+    private func serve(_ request: ControlRequest, _ answer: @escaping (ControlAnswer) -> Void) -> () -> Void {
+        switch request {
+        case .type(let text):
+            guard machine?.keyboard != nil else {
+                answer(.failed("this machine has no keyboard; a board has one with --board pc or a --disk"))
+                break
+            }
+            let strokes = text.map { KeyStroke(ascii: $0) }
+            guard !strokes.contains(nil) else {
+                answer(.failed("the text has a character that is on no key of a keyboard of the USA"))
+                break
+            }
+            let job = typist.type(strokes.compactMap(\.self)) { answer(.done([])) }
+            return { [typist] in typist.drop(job) }
+        case .screenText, .screenPicture:
+            guard let screen = machine?.screen?.look() else {
+                answer(.failed(Self.noScreen))
+                break
+            }
+            do throws(HostError) {
+                let bytes = request == .screenText ? ScreenFiles.text(screen) : try ScreenFiles.picture(screen)
+                answer(.done(bytes))
+            } catch {
+                answer(.failed(error.description))
+            }
+        }
+        return {}
+    }
+
     /// Lines for a terminal in raw mode.
     private func rawText(_ text: String) -> String {
         "\r\n" + text.split(separator: "\n", omittingEmptySubsequences: false).joined(separator: "\r\n")
+    }
+
+    /// Tells the user something while the guest runs.
+    private func show(_ text: String) {
+        if let display { display.show(text) } else { tell(text) }
     }
 
     private func tell(_ text: String) {

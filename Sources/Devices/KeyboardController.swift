@@ -133,6 +133,22 @@ public final class KeyboardController: ByteDevice {
         }
     }
 
+    /// Whether there is a byte that the guest has not read.
+    public var holdsByte: Bool { registers.status.contains(.outputBufferFull) }
+
+    /// Interrupts once more for a byte that the guest has not read. To be called when it has not for a while: a guest
+    /// that hears interrupts only now, and has missed the one of this byte, would never read it, nor any after it.
+    public func repeatInterrupt() {
+        if keyboardInterruptIsRaised {
+            keyboardInterrupt.lower()
+            keyboardInterrupt.raise()
+        }
+        if auxiliaryInterruptIsRaised {
+            auxiliaryInterrupt.lower()
+            auxiliaryInterrupt.raise()
+        }
+    }
+
     /// Writes data (offset 0) or a command (offset 4).
     public func writeByte(_ byte: UInt8, offset: UInt64) {
         switch offset {

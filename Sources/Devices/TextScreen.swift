@@ -121,38 +121,4 @@ public struct TextScreen: Equatable, Sendable {
         for line in lines { text += line + "\n" }
         return text
     }
-
-    /// What draws the screen in a terminal, from its upper left corner: characters, colors, and the cursor at the end.
-    ///
-    /// Source: ECMA-48, SGR; colors 8 to 15 are those that terminals have added as 90 to 97 and 100 to 107.
-    public func terminalText() -> String {
-        var text = "\u{1B}[H"
-        for row in 0..<rows {
-            if row > 0 { text += "\r\n" }
-            var last: UInt8?
-            for cell in cells[row * columns..<(row + 1) * columns] {
-                if cell.attribute != last {
-                    last = cell.attribute
-                    let (front, back) = (Int(foreground(cell)), Int(background(cell)))
-                    text +=
-                        "\u{1B}[0;\((front < 8 ? 30 : 82) + Self.terminalColor(front));"
-                        + "\((back < 8 ? 40 : 92) + Self.terminalColor(back))m"
-                }
-                text.unicodeScalars.append(CodePage437.character(cell.character))
-            }
-            text += "\u{1B}[0m\u{1B}[K"
-        }
-        text += "\u{1B}[J"
-        if let cursor {
-            text += "\u{1B}[\(cursor.row + 1);\(cursor.column + 1)H\u{1B}[?25h"
-        } else {
-            text += "\u{1B}[?25l"
-        }
-        return text
-    }
-
-    /// A PC's colors have blue in bit 0 and red in bit 2; a terminal's the other way round.
-    private static func terminalColor(_ color: Int) -> Int {
-        color & 0b1010 | (color & 1) << 2 | (color & 4) >> 2
-    }
 }

@@ -95,6 +95,21 @@ public final class TerminalOutput: CharacterPort, @unchecked Sendable {
         }
     }
 
+    /// Takes a whole text, if there is room for it, and writes it as far as that goes without waiting.
+    /// - Returns: whether there was room.
+    @discardableResult
+    public func offer(_ text: String) -> Bool {
+        lock.lock()
+        defer { lock.unlock() }
+        guard !isLost, queue.room >= text.utf8.count else { return false }
+        for byte in text.utf8 { _ = queue.append(byte) }
+        if !isBlocked {
+            writeOut()
+            if isBlocked { timer?.arm(after: 0) }
+        }
+        return true
+    }
+
     /// Writes what has gathered, as far as it is taken without waiting.
     public func flush() {
         lock.lock()

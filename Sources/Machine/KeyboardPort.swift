@@ -25,6 +25,17 @@ public final class KeyboardPort: @unchecked Sendable {
         }
     }
 
+    /// Whether the keyboard has nothing more to send and would take a stroke.
+    public var isReady: Bool { slot.withLock { keyboard.isReady } }
+
+    /// Whether the guest has not read something that it could read.
+    public var hasUnread: Bool { slot.withLock { controller.holdsByte } }
+
+    /// Interrupts once more for what the guest has not read: `KeyboardController.repeatInterrupt`.
+    public func repeatInterrupt() {
+        slot.withLock { controller.repeatInterrupt() }
+    }
+
     /// Who is told when the keyboard takes keys again. Set it before the machine starts.
     public func onRoom(_ body: @escaping @Sendable () -> Void) {
         slot.withLock { keyboard.source = RoomNotice(body) }

@@ -216,4 +216,18 @@ import Testing
         copy.controller.reset()
         #expect(copy.controller.state == Bench().controller.state)
     }
+
+    @Test func repeatInterrupt_isAnEdgeOnlyForAByteThatWasNotRead() {
+        let bench = Bench()
+        bench.controller.repeatInterrupt()
+        #expect(bench.keyboardLine.edges == 0)
+        bench.write(0x64, 0xD2)
+        bench.write(0x60, 0x1E)
+        #expect(bench.keyboardLine.edges == 1 && bench.controller.holdsByte)
+        bench.controller.repeatInterrupt()
+        #expect(bench.keyboardLine.edges == 2 && bench.keyboardLine.isRaised)
+        #expect(bench.read(0x60) == 0x1E)
+        bench.controller.repeatInterrupt()
+        #expect(bench.keyboardLine.edges == 2 && !bench.controller.holdsByte)
+    }
 }

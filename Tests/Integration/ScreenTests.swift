@@ -89,6 +89,75 @@ import Testing
         #expect(picture.color(56, 0) == [0, 0, 0] && picture.color(639, 399) == [0, 0, 0])
     }
 
+    @Test func screenshot_byAnotherProcess_isTheSame() throws {
+        let folder = try TestFolder()
+        let disk = try folder.file("disk", Self.image)
+        let socket = folder.path + "/socket"
+        let child = try MiniKVM.start(
+            ["run", "--disk", disk + ",ro", "--memory", "16M", "--control", socket], input: .terminal, output: .terminal
+        )
+        try child.waitFor("!")
+        let command = ["screenshot", "--control", socket]
+        let text = try MiniKVM.run(command + ["-"])
+        text.expect(status: 0)
+        #expect(text.output == "Swift π\n")
+        let outcome = try MiniKVM.run(command + ["one"], folder: folder.path)
+        outcome.expect(status: 0)
+        #expect(try String(contentsOfFile: folder.path + "/one.txt", encoding: .utf8) == "Swift π\n")
+        let picture = try Picture(Array(Data(contentsOf: URL(fileURLWithPath: folder.path + "/one.png"))))
+        #expect(picture.width == 640 && picture.height == 400 && picture.color(2, 0) == [255, 255, 85])
+
+        // A name that is taken is left alone, and so is its neighbor's place.
+        try FileManager.default.removeItem(atPath: folder.path + "/one.txt")
+        let again = try MiniKVM.run(command + ["one"], folder: folder.path)
+        again.expect(status: 1)
+        #expect(again.errors == "minikvm: cannot make 'one.png': file exists\n")
+        #expect(folder.names == ["disk", "socket", "one.png"])
+        child.send("\u{1}x")
+        child.finish().expect(status: 0)
+    }
+
+    @Test func display_inTheTerminal_drawsWhatTheGuestDrawsAndLeavesItThere() throws {
+        let folder = try TestFolder()
+        let disk = try folder.file("disk", Self.image)
+        let child = try MiniKVM.start(
+            [
+                "run", "--disk", disk + ",ro", "--memory", "16M", "--display", "terminal", "--serial",
+                folder.path + "/serial",
+            ], input: .terminal, output: .terminal)
+        try child.waitFor("\u{1B}[1;1H\u{1B}[K\u{1B}[0;93;44mSwift π")
+        try child.waitFor("\u{1B}[1;7H\u{1B}[?25h")
+        child.send("\u{1}h")
+        try child.waitFor("Ctrl-A x  stop the machine")
+        child.send("\u{1}x")
+        let outcome = child.finish()
+        outcome.expect(status: 0)
+        #expect(outcome.output.hasPrefix("\u{1B}[?1049h"))
+        #expect(outcome.output.hasSuffix("\u{1B}[?1049lSwift π\r\n"), "\(outcome.text)")
+        #expect(try String(contentsOfFile: folder.path + "/serial", encoding: .utf8) == "!")
+    }
+
+    @Test(arguments: [
+        (
+            ["--display", "terminal"],
+            "--display terminal, but standard output is no terminal; leave it out, and save the screen by --control and "
+                + "`minikvm screenshot`"
+        ),
+        (
+            ["--display", "terminal", "--serial", "terminal"],
+            "--serial terminal and --display terminal exclude each other; name a file for one"
+        ),
+        (
+            ["--keyboard", "terminal", "--board", "microvm"],
+            "--keyboard terminal on the board microvm, which has no screen and keyboard; add --board pc"
+        ),
+    ])
+    func display_thatCannotBe_isRefused(options: [String], words: String) throws {
+        let outcome = try MiniKVM.run(["run", "echo", "--board", "pc"] + options)
+        outcome.expect(status: 2)
+        #expect(outcome.errors == "minikvm: run: \(words)\n")
+    }
+
     @Test func screenshot_withoutAScreen_saysSo() throws {
         let folder = try TestFolder()
         let child = try MiniKVM.start(["run", "echo"], input: .terminal, output: .terminal, folder: folder.path)

@@ -7,7 +7,7 @@ internal import Synchronization
 /// A serial driver that starts enables the interrupt, tries it, resets the FIFOs and reads the receiver empty, all
 /// within some microseconds; a character that came in between would be lost. So input waits until the guest has
 /// listened for a while. Only used on the loop's thread, but for `roomMayHaveGrown`.
-final class GuestInput: @unchecked Sendable {
+final class SerialInput: UserInput, @unchecked Sendable {
     // Unchecked: `owesEnd` may be read from any thread, the rest belongs to the loop's.
     private let loop: EventLoop
     private var timer: EventTimer?
@@ -38,7 +38,8 @@ final class GuestInput: @unchecked Sendable {
     }
 
     /// Leads the input to a machine, before it starts.
-    func connect(_ input: TerminalInput, to port: SerialPort) {
+    func connect(_ input: TerminalInput, to machine: Machine) {
+        let port = machine.serialPort
         self.input = input
         self.port = port
         lastBeginning = port.listeningBeginnings
