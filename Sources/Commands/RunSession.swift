@@ -118,7 +118,8 @@ final class RunSession {
                 configuration,
                 environment: MachineEnvironment(
                     console: console, clock: clock, observer: observation,
-                    measuresTime: observation.measuresTime, disks: disks, firmwareLog: firmwareLog))
+                    measuresTime: observation.measuresTime, disks: disks, firmwareLog: firmwareLog,
+                    loop: loop))
         } catch {
             if case .configuration = error { throw Failure.usage(error.description) }
             throw Failure.failed(error.description)

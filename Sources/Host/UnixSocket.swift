@@ -69,7 +69,8 @@ public enum UnixSocket {
         let bytes = Array(path.utf8)
         guard !bytes.isEmpty, bytes.count < room, !bytes.contains(0) else {
             throw HostError(
-                operation, "'\(path)'", because: "a socket's path has 1 to \(room - 1) bytes", hint: "name another path")
+                operation, "'\(path)'", because: "a socket's path has 1 to \(room - 1) bytes", hint: "name another path"
+            )
         }
         withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: bytes) }
         return address

@@ -17,9 +17,13 @@ struct BoardDevices {
     /// The codes written to port 0x80.
     let postCode: PostCode
 
+    /// How many alarm clocks the devices use: the real-time clock's and the ACPI timer's.
+    static let timerCount = 2
+
+    /// - Parameter timers: `timerCount` of them, or none.
     init(
         configuration: MachineConfiguration, kernel: KernelObjects, console: ConsoleWatch, clock: any Clock,
-        disks: [any BlockStore], memory: GuestMemory, board: BoardDoorbell
+        disks: [any BlockStore], memory: GuestMemory, board: BoardDoorbell, timers: [BoardTimer]
     ) {
         func line(_ interrupt: UInt8) -> any InterruptLine { kernel.interruptLine(gsi: UInt32(interrupt)) }
         var ports = Bus()
@@ -43,22 +47,26 @@ struct BoardDevices {
         attach(keyboardSlot, at: BoardLayout.keyboardData, count: 1)
         attach(keyboardSlot, at: BoardLayout.keyboardCommand, count: 1, firstOffset: 4)
 
-        let rtc = RTC(clock: clock, interrupt: line(BoardLayout.realTimeClockInterrupt))
+        let rtc = RTC(clock: clock, interrupt: line(BoardLayout.realTimeClockInterrupt), timer: timers.first)
         let ram = BoardLayout.ramRanges(bytes: configuration.memoryBytes)
         // Where firmware looks how many CPUs it has to wait for: one less than there are.
         rtc[cmos: 0x5F] = UInt8(clamping: configuration.cpus - 1)
         rtc.setMemorySize(below4GiB: ram[0].size, above4GiB: ram.count > 1 ? ram[1].size : 0)
-        attach(BusSlot(rtc), at: BoardLayout.realTimeClock, count: 2)
+        let rtcSlot = BusSlot(rtc)
+        attach(rtcSlot, at: BoardLayout.realTimeClock, count: 2)
+        timers.first?.connect(rtcSlot, rtc.deadlineReached)
 
         let isPC = configuration.board == .pc
         let power = ACPIPowerManagement(
             model: isPC ? .fixedHardware : .hardwareReduced, board: board, clock: clock,
-            interrupt: line(BoardLayout.acpiInterrupt))
+            interrupt: line(BoardLayout.acpiInterrupt), timer: timers.last)
+        let powerSlot = BusSlot(power)
+        timers.last?.connect(powerSlot, power.deadlineReached)
         if isPC {
-            attach(BusSlot(power), at: BoardLayout.acpiPowerManagement, count: 16)
+            attach(powerSlot, at: BoardLayout.acpiPowerManagement, count: 16)
         } else {
             attach(
-                BusSlot(power), at: BoardLayout.acpiSleepControl, count: 2,
+                powerSlot, at: BoardLayout.acpiSleepControl, count: 2,
                 firstOffset: ACPIPowerManagement.Offset.sleepControl)
         }
 

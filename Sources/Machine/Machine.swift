@@ -1,7 +1,7 @@
 public import Devices
 internal import Firmware
 public import GuestMemory
-internal import Host
+public import Host
 public import KVM
 internal import Synchronization
 
@@ -19,6 +19,9 @@ public struct MachineEnvironment {
     /// opens them once, so that a snapshot outlives the restart and nobody else gets hold of an image meanwhile.
     public var disks: [any BlockStore]?
 
+    /// Wakes the clocks' interrupts at their time, also while no CPU does anything; nil leaves them until the guest's
+    /// next access. It is run on the thread that makes the machine and waits for it.
+    public var loop: EventLoop?
     /// Takes what firmware tells of itself; nil tells firmware that nobody listens.
     public var firmwareLog: (any CharacterPort)?
 
@@ -29,10 +32,13 @@ public struct MachineEnvironment {
     ///   - measuresTime: whether the observer is told times and instruction pointers.
     ///   - disks: the disks' contents; nil opens them with the machine.
     ///   - firmwareLog: takes what firmware tells of itself.
+    ///   - loop: wakes the clocks' interrupts at their time.
     public init(
         console: any CharacterPort, clock: any Clock, observer: (any ExitObserver)? = nil, measuresTime: Bool = false,
-        disks: [any BlockStore]? = nil, firmwareLog: (any CharacterPort)? = nil
+        disks: [any BlockStore]? = nil, firmwareLog: (any CharacterPort)? = nil,
+        loop: EventLoop? = nil
     ) {
+        self.loop = loop
         self.firmwareLog = firmwareLog
         self.console = console
         self.clock = clock
@@ -75,6 +81,7 @@ public final class Machine: @unchecked Sendable {
     /// The BIOS image, which KVM shows to the guest for as long as the machine lives.
     private let firmware: FirmwareImage?
     private let doorbell: BoardDoorbell
+    private let timers: [BoardTimer]
     private var threads: [Thread] = []
     private let startTime = Atomic<UInt64>(0)
 
@@ -106,9 +113,18 @@ public final class Machine: @unchecked Sendable {
         let lifecycle = Lifecycle()
         let doorbell = BoardDoorbell()
         let console = ConsoleWatch(environment.console, watchesForPanic: configuration.isLinux, board: doorbell)
+        var timers: [BoardTimer] = []
+        if let loop = environment.loop {
+            try MachineError.catching { () throws(HostError) in
+                for _ in 0..<BoardDevices.timerCount {
+                    timers.append(try BoardTimer(loop: loop, clock: environment.clock))
+                }
+            }
+        }
+        self.timers = timers
         var board = BoardDevices(
             configuration: configuration, kernel: kernel, console: console, clock: environment.clock, disks: disks,
-            memory: memory, board: doorbell)
+            memory: memory, board: doorbell, timers: timers)
         if let firmware {
             board.attach(
                 FirmwareConfiguration(
@@ -167,6 +183,7 @@ public final class Machine: @unchecked Sendable {
         let reason = lifecycle.waitUntilStopped()
         for thread in threads { thread.join() }
         threads = []
+        for timer in timers { timer.cancel() }
         return reason
     }
 

@@ -70,7 +70,8 @@ import Testing
 
     @Test func pipe_asTheKeyboard_isTypedAtTheGuestsPaceAndEndsWithControlD() throws {
         let text = String(repeating: "ab", count: 100)
-        let child = try MiniKVM.start(options + ["--keyboard", "terminal", "--control", folder.path + "/socket"], input: .pipe)
+        let child = try MiniKVM.start(
+            options + ["--keyboard", "terminal", "--control", folder.path + "/socket"], input: .pipe)
         child.send(text)
         child.closeInput()
         try child.waitFor("1D 20 A0 9D")
@@ -80,7 +81,8 @@ import Testing
     }
 
     @Test func type_fromAnotherProcess_isAnsweredWhenTheGuestHasIt() throws {
-        let child = try MiniKVM.start(options + ["--control", folder.path + "/socket"], input: .terminal, output: .terminal)
+        let child = try MiniKVM.start(
+            options + ["--control", folder.path + "/socket"], input: .terminal, output: .terminal)
         try child.waitFor("?")
         try control("type", "--enter", "a", "b").expect(status: 0)
         try child.waitFor("1E 9E 39 B9 30 B0 1C 9C")
@@ -109,7 +111,8 @@ import Testing
         var outcome = try control("type", "a")
         outcome.expect(status: 1)
         #expect(
-            outcome.errors == "minikvm: the machine at '\(folder.path)/socket' refused: this machine has no keyboard; a "
+            outcome.errors
+                == "minikvm: the machine at '\(folder.path)/socket' refused: this machine has no keyboard; a "
                 + "board has one with --board pc or a --disk\n")
         child.closeInput()
         child.finish().expect(status: 0)
@@ -175,7 +178,9 @@ import Testing
         defer { close(descriptor) }
         var sent = 0
         while sent < bytes.count {
-            let count = bytes[sent...].withUnsafeBytes { send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+            let count = bytes[sent...].withUnsafeBytes {
+                send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+            }
             guard count > 0 else { break }
             sent += count
         }
