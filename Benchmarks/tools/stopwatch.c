@@ -2,9 +2,11 @@
 //
 //     cc -O2 -Wall -Wextra -o stopwatch stopwatch.c
 //
-//     stopwatch [--mark TEXT] [--at-mark COMMAND] [--end-at-mark] [--log FILE] [--limit SECONDS] -- PROGRAM ARGUMENT…
+//     stopwatch [--mark TEXT] [--from TEXT] [--at-mark COMMAND] [--end-at-mark] [--log FILE] [--limit SECONDS]
+//         -- PROGRAM ARGUMENT…
 //
 //   --mark TEXT         look for TEXT in what the program writes to standard output
+//   --from TEXT         look for TEXT before the mark, too: the time to it is told apart
 //   --at-mark COMMAND   at the mark, stop the program (SIGSTOP), run this shell command with the program's process
 //                       number in $program, and let the program go on; the time of that is taken off the end's
 //   --end-at-mark       kill the program at the mark
@@ -13,12 +15,13 @@
 //
 // The program gets a standard input that stays open and empty. Results are lines on standard output:
 //
+//     from NANOSECONDS    from before the program's start to the text of --from
 //     mark NANOSECONDS    from before the program's start to the mark
 //     end NANOSECONDS     to its end
 //     cpu NANOSECONDS     processor time that it took, in user and kernel mode, all threads
 //     status NUMBER       its exit status, or 128 and the signal that ended it
 //
-// The exit status is 0 when the program was run and the mark, if one was given, was seen.
+// The exit status is 0 when the program was run and the texts that were given were seen.
 
 #define _GNU_SOURCE
 #include <err.h>
@@ -38,7 +41,7 @@
 
 extern char **environ;
 
-static const char *mark, *at_mark, *log_path;
+static const char *mark, *from, *at_mark, *log_path;
 static int ends_at_mark;
 static int64_t limit_seconds = 120;
 
@@ -49,8 +52,8 @@ static int64_t nanoseconds(void) {
 }
 
 static void usage(void) {
-    errx(2, "usage: stopwatch [--mark TEXT] [--at-mark COMMAND] [--end-at-mark] [--log FILE] [--limit SECONDS] "
-            "-- PROGRAM ARGUMENT...");
+    errx(2, "usage: stopwatch [--mark TEXT] [--from TEXT] [--at-mark COMMAND] [--end-at-mark] [--log FILE] "
+            "[--limit SECONDS] -- PROGRAM ARGUMENT...");
 }
 
 /// Reads the options; returns the index of PROGRAM.
@@ -63,12 +66,13 @@ static int read_options(int argc, char **argv) {
         }
         if (i + 1 == argc) usage();
         if (!strcmp(argv[i], "--mark")) mark = argv[++i];
+        else if (!strcmp(argv[i], "--from")) from = argv[++i];
         else if (!strcmp(argv[i], "--at-mark")) at_mark = argv[++i];
         else if (!strcmp(argv[i], "--log")) log_path = argv[++i];
         else if (!strcmp(argv[i], "--limit")) limit_seconds = atoll(argv[++i]);
         else usage();
     }
-    if (i + 1 >= argc || (mark && !*mark) || (!mark && (at_mark || ends_at_mark))) usage();
+    if (i + 1 >= argc || (mark && !*mark) || (from && !*from) || (!mark && (from || at_mark || ends_at_mark))) usage();
     return i + 1;
 }
 
@@ -110,11 +114,12 @@ int main(int argc, char **argv) {
     if (failure) errx(1, "%s: %s", argv[first], strerror(failure));
     close(output[1]);
 
-    int64_t marked = -1, stood_still = 0, deadline = start + limit_seconds * 1000000000;
-    // The end of what was read before is kept, so that a mark in two pieces is found.
+    int64_t begun = -1, marked = -1, stood_still = 0, deadline = start + limit_seconds * 1000000000;
+    // The end of what was read before is kept, so that a text in two pieces is found.
     static char text[1 << 16];
-    size_t kept = 0, mark_length = mark ? strlen(mark) : 0;
-    if (mark_length >= sizeof text / 2) errx(2, "the mark is too long");
+    size_t kept = 0, mark_length = mark ? strlen(mark) : 0, from_length = from ? strlen(from) : 0;
+    size_t longest = mark_length > from_length ? mark_length : from_length;
+    if (longest >= sizeof text / 2) errx(2, "the mark is too long");
     for (;;) {
         struct pollfd source = {.fd = output[0], .events = POLLIN};
         int64_t left = (deadline - nanoseconds()) / 1000000;
@@ -130,12 +135,13 @@ int main(int argc, char **argv) {
         if (got <= 0) break;
         if (write(log, text + kept, (size_t)got) < 0) err(1, "%s", log_path);
         kept += (size_t)got;
+        if (from && begun < 0 && memmem(text, kept, from, from_length)) begun = now - start;
         if (mark && marked < 0 && memmem(text, kept, mark, mark_length)) {
             marked = now - start;
             stood_still = act_at_mark(program);
             deadline += stood_still;
         }
-        size_t keep = mark_length < kept ? mark_length : kept;
+        size_t keep = longest < kept ? longest : kept;
         memmove(text, text + kept - keep, keep);
         kept = keep;
     }
@@ -146,11 +152,16 @@ int main(int argc, char **argv) {
     int64_t end = nanoseconds() - start - stood_still;
     int64_t cpu = ((int64_t)used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1000000000 +
                   ((int64_t)used.ru_utime.tv_usec + used.ru_stime.tv_usec) * 1000;
+    if (begun >= 0) printf("from %lld\n", (long long)begun);
     if (marked >= 0) printf("mark %lld\n", (long long)marked);
     printf("end %lld\ncpu %lld\nstatus %d\n", (long long)end, (long long)cpu,
            WIFEXITED(ended) ? WEXITSTATUS(ended) : 128 + WTERMSIG(ended));
     if (mark && marked < 0) {
         warnx("%s: ended without the mark \"%s\"", argv[first], mark);
+        return 1;
+    }
+    if (from && begun < 0) {
+        warnx("%s: ended without the text \"%s\"", argv[first], from);
         return 1;
     }
     return 0;

@@ -186,6 +186,10 @@ public final class ATAChannel: Device {
         if offset != Self.data { writeEachItem(source, offset: offset, width: width) }
     }
 
+    /// How many bytes the data register takes before something happens that the guest can see: a block's end. 0 when it
+    /// takes none.
+    public var bytesWanted: Int { drives[selected]?.bytesLeft(isWrite: true) ?? 0 }
+
     private func advance(_ count: Int) {
         drives[selected]?.advance(count, &taskFile)
         updateInterrupt()

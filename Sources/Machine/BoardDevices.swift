@@ -14,6 +14,8 @@ struct BoardDevices {
     let keyboard: KeyboardPort?
     /// The screen, on a board that has one.
     let screen: Screen?
+    /// Where disks take data.
+    let dataPorts: [DiskWriteGathering.Port]
     /// The codes written to port 0x80.
     let postCode: PostCode
 
@@ -81,7 +83,9 @@ struct BoardDevices {
         postCode = PostCode()
         attach(BusSlot(postCode), at: BoardLayout.postCode, count: 1)
 
-        screen = isPC ? PCDevices.attach(ports: &ports, disks: disks, kernel: kernel, memory: memory) : nil
+        let devices = isPC ? PCDevices(ports: &ports, disks: disks, kernel: kernel, memory: memory) : nil
+        screen = devices?.screen
+        dataPorts = devices?.dataPorts ?? []
         self.ports = ports
         memoryBus = Bus()
     }

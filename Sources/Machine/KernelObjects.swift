@@ -13,6 +13,8 @@ final class KernelObjects: Sendable {
     let hasTSCDeadlineTimer: Bool
     /// Whether KVM copies the registers to where they can be read without an ioctl.
     let sharesRegisters: Bool
+    /// Whether KVM can keep writes to a port in a ring.
+    let gathersPortWrites: Bool
     /// Whether there are interrupt chips in the kernel.
     let hasInterruptChips: Bool
 
@@ -27,6 +29,7 @@ final class KernelObjects: Sendable {
         supportedCPUID = try system.supportedCPUID()
         hasTSCDeadlineTimer = system.check(.tscDeadlineTimer) > 0
         sharesRegisters = system.check(.syncRegisters) & Int(SharedRegisterSets.general.rawValue) != 0
+        gathersPortWrites = system.check(.coalescedMMIO) > 0 && system.check(.coalescedPIO) > 0
         hasInterruptChips = configuration.interruptController == .kernel
         let virtualMachine = try system.makeVirtualMachine()
         // Intel's KVM needs four pages of guest-physical space for real mode; the others ignore the calls.

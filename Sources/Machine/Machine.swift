@@ -75,6 +75,8 @@ public final class Machine: @unchecked Sendable {
     let lifecycle: Lifecycle
     let environment: MachineEnvironment
     let processors: [Processor]
+    /// Makes writing to a disk cheap; nil on a machine without disks.
+    let diskWrites: DiskWriteGathering?
     /// Reads the guest's console for the words of a dying kernel.
     let console: ConsoleWatch
     private let postCode: PostCode
@@ -149,6 +151,7 @@ public final class Machine: @unchecked Sendable {
         processors = try MachineError.catching { () throws(KVMError) in
             try Processor.make(configuration, kernel: kernel, entry: loaded.entry)
         }
+        diskWrites = DiskWriteGathering(board.dataPorts, kernel: kernel, vcpu: processors[0].vcpu)
         doorbell.machine = self
     }
 

@@ -28,6 +28,7 @@ struct RunLoop {
                     guard machine.lifecycle.checkpoint({ processor.exitRequest.clear() }) else { return }
                     continue
                 }
+                machine.diskWrites?.deliver(processor.vcpu, to: machine.ports)
                 handle(exit, entered: entered)
             }
         } catch {
@@ -108,6 +109,7 @@ struct RunLoop {
                 machine.ports.readItems(UInt64(access.port), width: access.width, into: &items)
             }
         }
+        if access.isWrite { machine.diskWrites?.makeRoom(processor.vcpu, after: UInt64(access.port)) }
         if access.count > 0 { record.value = UInt64(access.item(0)) }
     }
 

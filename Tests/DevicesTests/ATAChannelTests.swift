@@ -109,6 +109,26 @@ struct ATAChannelTests {
         #expect(Array(store.bytes[..<(5 * 512)]) == (0..<5).flatMap { sector($0) })
     }
 
+    @Test func bytesWanted_isWhatABlockLacks() {
+        let driver = Driver(disk(8))
+        #expect(driver.channel.bytesWanted == 0)
+        driver.command(0x20)
+        #expect(driver.channel.bytesWanted == 0)
+        driver.command(0x30, count: 2)
+        #expect(driver.channel.bytesWanted == 512)
+        driver.writeData(.init(repeating: 0, count: 508))
+        #expect(driver.channel.bytesWanted == 4)
+        driver.writeData([0, 0, 0, 0])
+        #expect(driver.channel.bytesWanted == 512)
+        driver.writeData(sector(0))
+        #expect(driver.channel.bytesWanted == 0)
+        driver.command(0xC5, count: 3)
+        #expect(driver.channel.bytesWanted == 3 * 512)
+        driver.write(0x04, ATAChannel.controlOffset)
+        #expect(driver.channel.bytesWanted == 0)
+        #expect(Driver(nil).channel.bytesWanted == 0)
+    }
+
     @Test func readMultiple_interruptsOncePerBlock() {
         let driver = Driver(disk(40))
         driver.command(0xC6, count: 8)

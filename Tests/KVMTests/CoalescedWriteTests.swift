@@ -79,4 +79,45 @@ import Testing
         // The ring has 170 places, one of which stays empty. Linux 6.1 takes a ring with half as many for full.
         #expect((2...4).contains(exits))
     }
+
+    @Test(arguments: [0, 7, 100, 168])
+    func limitCoalescedWrites_leavesForTheWriteBehindTheLimit(limit: Int) throws {
+        let guest = try TinyGuest([
+            0xBA, 0x20, 0x05,  // mov dx,0x520
+            0xB9, 0x90, 0x01,  // mov cx,400
+            0x89, 0xC8,  // 1: mov ax,cx
+            0xEF,  // out dx,ax
+            0xE2, 0xFB,  // loop 1b
+            0xF4,  // hlt
+        ])
+        guard
+            has(
+                .coalescedPIO, guest.machine,
+                otherwise: { try guest.machine.coalesceWrites(address: 0x520, size: 2, isPort: true) })
+        else { return }
+        try guest.machine.coalesceWrites(address: 0x520, size: 2, isPort: true)
+        var values: [UInt64] = []
+        var place: UInt32 = 0
+        var isLimited = guest.vcpu.limitCoalescedWrites(to: limit, after: place)
+        #expect(isLimited)
+        running: while true {
+            let exit = try guest.next()
+            let before = values.count
+            guest.vcpu.takeCoalescedWrites(from: &place) { values.append($0.value) }
+            #expect(values.count - before <= limit)
+            switch exit {
+            case .out(0x520, let items):
+                values += items.map(UInt64.init)
+                // The one place where no limit can be set.
+                if place == 169, limit == 0 { return }
+                isLimited = guest.vcpu.limitCoalescedWrites(to: limit, after: place)
+                #expect(isLimited)
+            case .halt: break running
+            default:
+                Issue.record("\(exit)")
+                return
+            }
+        }
+        #expect(values == (1...400).reversed().map(UInt64.init))
+    }
 }

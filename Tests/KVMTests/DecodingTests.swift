@@ -28,6 +28,10 @@ import Testing
             bytes.storeBytes(of: value, toByteOffset: offset, as: Value.self)
         }
 
+        func load<Value: BitwiseCopyable>(_ type: Value.Type, at offset: Int) -> Value {
+            bytes.load(fromByteOffset: offset, as: type)
+        }
+
         /// `exit_reason` is at 8 and the union at 32 (struct kvm_run).
         func decode(_ reason: UInt32, _ words: [UInt64] = []) -> VMExit {
             store(reason, at: 8)
@@ -156,6 +160,34 @@ import Testing
         #expect(writes.map(\.address) == [1, 2, 3, 4])
         #expect(writes.map(\.width) == [2, 8, 2, 2])
         #expect(writes.map(\.value) == [0xFFFF, .max, 0xFFFF, 0xFFFF])
+    }
+
+    @Test func takeCoalescedWrites_fromAPlace_leavesTheRoomAsItIs() throws {
+        let page = try FakePage()
+        page.store(UInt32(100), at: 8192)
+        page.store(UInt32(1), at: 8196)
+        var place: UInt32 = 168
+        var count = 0
+        let before = page.vcpu.hasCoalescedWrites(from: place)
+        page.vcpu.takeCoalescedWrites(from: &place) { _ in count += 1 }
+        #expect(count == 3 && place == 1)
+        let after = page.vcpu.hasCoalescedWrites(from: place)
+        #expect(before && !after)
+        #expect(page.load(UInt32.self, at: 8192) == 100)
+    }
+
+    /// `first` is one behind the last place that KVM may fill, and never 0, which old kernels do not take for full.
+    @Test(
+        arguments: [
+            (0, 0, 1), (10, 127, 138), (100, 127, 58), (42, 127, 169), (168, 0, 169), (169, 1, 1), (0, 5000, 169),
+            (5, 5000, 4), (169, 0, nil), (170, 0, nil),
+        ] as [(UInt32, Int, UInt32?)])
+    func limitCoalescedWrites_placesFirst(place: UInt32, count: Int, first: UInt32?) throws {
+        let page = try FakePage()
+        page.store(UInt32(77), at: 8192)
+        let heeded = page.vcpu.limitCoalescedWrites(to: count, after: place)
+        #expect(heeded == (first != nil))
+        #expect(page.load(UInt32.self, at: 8192) == first ?? 77)
     }
 
     @Test func takeCoalescedWrites_kernelWithoutRing_readsNothing() throws {
