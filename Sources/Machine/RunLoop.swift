@@ -28,7 +28,6 @@ struct RunLoop {
                     guard machine.lifecycle.checkpoint({ processor.exitRequest.clear() }) else { return }
                     continue
                 }
-                machine.diskWrites?.deliver(processor.vcpu, to: machine.ports)
                 handle(exit, entered: entered)
             }
         } catch {
@@ -38,6 +37,7 @@ struct RunLoop {
 
     /// Answers an exit and remembers it.
     private func handle(_ exit: borrowing VMExit, entered: UInt64) {
+        machine.diskWrites?.deliver(processor.vcpu, to: machine.ports)
         var record = ExitRecord()
         record.vcpu = UInt32(truncatingIfNeeded: processor.number)
         record.kind = ExitKind(exit)
