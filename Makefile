@@ -3,6 +3,7 @@
 
 SHELL := /bin/bash
 FUZZ_SECONDS ?= 600
+FUZZ_SEEDS ?= 100
 
 help:
 	@echo 'mini-kvm: virtualization you can read, in Swift'
@@ -14,7 +15,8 @@ help:
 	@echo '  make box      a shell on an emulated machine with a complete KVM;'
 	@echo "                or a command: make box COMMAND='ls -l /dev/kvm'"
 	@echo '  make format   bring all Swift code into the project'"'"'s format'
-	@echo '  make fuzz     fuzz the parsers and devices for FUZZ_SECONDS (600) each'
+	@echo '  make fuzz     fuzz the parsers and devices for FUZZ_SECONDS (600) each, then run'
+	@echo '                guests that write garbage to all of a PC, by FUZZ_SEEDS (100)'
 	@echo '  make clean    remove what was built (downloads stay in ~/.cache/mini-kvm)'
 	@echo
 	@echo 'make reports every failure as status 2; the scripts behind it keep the real one'
@@ -40,6 +42,7 @@ format:
 fuzz:
 	@scripts/setup test </dev/null
 	@scripts/fuzz --seconds $(FUZZ_SECONDS)
+	@MINIKVM_FUZZ_SEEDS=$(FUZZ_SEEDS) scripts/test --filter 'FuzzGuestTests|FuzzedProgramTests' direct
 
 clean:
 	@rm -rf .build

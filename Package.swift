@@ -72,6 +72,11 @@ let package = Package(
             swiftSettings: everywhere),
         .executableTarget(name: "minikvm", dependencies: ["Commands"], swiftSettings: everywhere),
 
+        // Programs that the tests run, one assembly file each, in the words of the built-in guests.
+        .target(
+            name: "TestGuests", path: "Tests/Guests",
+            cSettings: [.headerSearchPath("../../Guests/x86"), .headerSearchPath("../../Guests/x86/include")]),
+
         .testTarget(name: "GuestMemoryTests", dependencies: ["GuestMemory"], swiftSettings: everywhere),
         .testTarget(name: "DevicesTests", dependencies: ["Devices", "GuestMemory"], swiftSettings: everywhere),
         .testTarget(
@@ -83,7 +88,9 @@ let package = Package(
         .testTarget(name: "KVMTests", dependencies: ["KVM", "minimal-guest"], swiftSettings: everywhere),
         .testTarget(
             name: "MachineTests",
-            dependencies: ["Machine", "GuestImages", "KVM", "Devices", "Firmware", "GuestMemory", "Host"],
+            dependencies: [
+                "Machine", "GuestImages", "TestGuests", "KVM", "Devices", "Firmware", "GuestMemory", "Host",
+            ],
             swiftSettings: everywhere),
         .testTarget(
             name: "CommandsTests",
@@ -96,7 +103,7 @@ let package = Package(
             swiftSettings: everywhere),
         // These run the program as a process; the dependency has it built before them.
         .testTarget(
-            name: "IntegrationTests", dependencies: ["minikvm", "CZlib"], path: "Tests/Integration",
+            name: "IntegrationTests", dependencies: ["minikvm", "CZlib", "TestGuests"], path: "Tests/Integration",
             swiftSettings: everywhere),
     ]
 )

@@ -30,8 +30,10 @@ public struct MiniKVM: ParsableCommand {
     /// Parses and runs. Every error is one line on standard error: 2 for a wrong command line, 1 for a failure.
     public static func main() {
         Terminal.secureStandardDescriptors()
+        // A file that may not grow any more (ulimit -f) is a failed write, as on a full disk, and no death.
+        _ = signal(SIGXFSZ, SIG_IGN)
         do {
-            var command = try parseAsRoot()
+            var command = try parseAsRoot(separatingTrace(Array(CommandLine.arguments.dropFirst())))
             try command.run()
         } catch {
             end(error)
@@ -43,12 +45,21 @@ public struct MiniKVM: ParsableCommand {
     /// - Returns: the errors that the user would be told; empty when a machine would be made.
     public static func errors(inRun words: [String]) -> [String] {
         do {
-            return try RunCommand.parse(words).machineConfiguration().validate().map(\.description)
+            return try RunCommand.parse(separatingTrace(words)).machineConfiguration().validate().map(\.description)
         } catch let failure as Failure {
             return [failure.text]
         } catch {
             return [RunCommand.message(for: error)]
         }
+    }
+
+    /// Makes two words of `--trace=FILE`. The parser (swift-argument-parser 1.8.2) forgets the value of an option that may
+    /// be a flag when another option follows, and would write to standard error.
+    private static func separatingTrace(_ words: [String]) -> [String] {
+        let prefix = "--trace="
+        let end = words.firstIndex(of: "--") ?? words.endIndex
+        return words[..<end].flatMap { $0.hasPrefix(prefix) ? ["--trace", String($0.dropFirst(prefix.count))] : [$0] }
+            + words[end...]
     }
 
     private static func end(_ error: any Error) -> Never {

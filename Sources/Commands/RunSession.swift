@@ -99,8 +99,11 @@ final class RunSession {
             observation.flush()
             if reason == .reset, options.reboots, endingSignal == nil { continue }
             close(terminal, serialFile)
+            // A guest that ends at once is faster than the news that what it said went nowhere.
+            if !outputIsLost, let error = terminal.output.lossError ?? serialFile?.lossError { lose(error) }
             if options.showsStatistics { tell(observation.statistics.summary().render()) }
-            let status = status(reason)
+            let own = status(reason)
+            let status = own == 0 && outputIsLost ? 1 : own
             if let failure = observation.traceFailure {
                 printError(failure)
                 return status == 0 ? 1 : status
@@ -178,10 +181,14 @@ final class RunSession {
         case .command(.screenshot): show("\r\nminikvm: \(takeScreenshot())\r\n")
         case .inputEnded: input.end()
         case .outputLost(let error):
-            printError(error.description)
-            outputIsLost = true
+            lose(error)
             stop()
         }
+    }
+
+    private func lose(_ error: HostError) {
+        printError(error.description)
+        outputIsLost = true
     }
 
     /// Ends the machine from outside.

@@ -6,7 +6,8 @@ internal import Glibc
 ///
 /// The image is locked for as long as this object lives, so that no two writers spoil it: one writer, or any number of
 /// readers. It is read and written by offset and not mapped, because a file that somebody truncates while it is mapped
-/// would end the monitor by SIGBUS; so it is a failed request.
+/// would end the monitor by SIGBUS; so it is a failed request. A write does not make such a file grow again either: what
+/// was cut off is lost, and a guest that was told otherwise would find zeros beside what it has written.
 public final class DiskImage: BlockStore {
     /// The path as the user gave it.
     public let path: String
@@ -15,6 +16,7 @@ public final class DiskImage: BlockStore {
     /// Whether it refuses to be written.
     public let isReadOnly: Bool
     private let file: OwnedDescriptor
+    private let isBlockDevice: Bool
 
     /// Opens and locks an image.
     /// - Parameters:
@@ -58,6 +60,7 @@ public final class DiskImage: BlockStore {
         }
         self.path = path
         self.isReadOnly = isReadOnly
+        isBlockDevice = status.st_mode & S_IFMT == S_IFBLK
         sectorCount = UInt64(size / sectorSize)
         self.file = file
     }
@@ -70,6 +73,7 @@ public final class DiskImage: BlockStore {
     /// Writes whole sectors.
     public func write(_ source: RawSpan, sector: UInt64) -> BlockResult {
         if isReadOnly { return .readOnly }
+        guard stillHas(sector: sector + UInt64(source.byteCount / sectorSize)) else { return .failed }
         return source.withUnsafeBytes { PositionedFile.write(file.rawValue, $0, sector: sector) }
     }
 
@@ -81,6 +85,13 @@ public final class DiskImage: BlockStore {
             if errno != EINTR { return .failed }
         }
         return .done
+    }
+
+    /// Whether the file is as long as it was, up to a sector. Whoever cuts it off in the next moment is not seen.
+    private func stillHas(sector end: UInt64) -> Bool {
+        if isBlockDevice { return true }
+        var status = stat()
+        return fstat(file.rawValue, &status) == 0 && UInt64(clamping: status.st_size) >= end * UInt64(sectorSize)
     }
 
     private static func hint(for errorNumber: Int32) -> String {

@@ -30,18 +30,26 @@ public final class SnapshotDisk: BlockStore {
 
     /// Reads whole sectors.
     public func read(sector: UInt64, into target: inout MutableRawSpan) -> BlockResult {
-        // Most reads are of sectors that were all written, or none.
-        guard base.read(sector: sector, into: &target) == .done else { return .failed }
-        if written.isEmpty { return .done }
-        return target.withUnsafeMutableBytes { target in
-            for index in 0..<target.count / sectorSize where isWritten(sector + UInt64(index)) {
-                let place = UnsafeMutableRawBufferPointer(
-                    rebasing: target[index * sectorSize..<(index + 1) * sectorSize])
-                let result = PositionedFile.read(file.rawValue, into: place, sector: sector + UInt64(index))
-                if result != .done { return result }
+        // Runs of sectors that were all written, or none: of one read, there are seldom two.
+        var done = 0
+        while done < target.byteCount / sectorSize {
+            let first = sector + UInt64(done)
+            let isOurs = isWritten(first)
+            var count = 1
+            while done + count < target.byteCount / sectorSize, isWritten(first + UInt64(count)) == isOurs {
+                count += 1
             }
-            return .done
+            let result = target.withUnsafeMutableBytes { target in
+                let place = UnsafeMutableRawBufferPointer(
+                    rebasing: target[done * sectorSize..<(done + count) * sectorSize])
+                if isOurs { return PositionedFile.read(file.rawValue, into: place, sector: first) }
+                var span = MutableRawSpan(_unsafeBytes: place)
+                return base.read(sector: first, into: &span)
+            }
+            if result != .done { return result }
+            done += count
         }
+        return .done
     }
 
     /// Writes whole sectors.

@@ -40,7 +40,8 @@ public final class TerminalOutput: CharacterPort, @unchecked Sendable {
     private var source: EventLoop.Source?
     /// The other side takes nothing at the moment; the loop waits for it.
     private var isBlocked = false
-    private var isLost = false
+    private var loss: HostError?
+    private var isLost: Bool { loss != nil }
     private var isReleased = false
 
     /// - Parameters:
@@ -150,6 +151,13 @@ public final class TerminalOutput: CharacterPort, @unchecked Sendable {
         }
     }
 
+    /// Why nothing more can be written; nil while it can. `onLost` is told so, too, where the loop still runs.
+    public var lossError: HostError? {
+        lock.lock()
+        defer { lock.unlock() }
+        return loss
+    }
+
     // MARK: On the loop's thread
 
     /// Takes the output out of its loop: call it when the loop has ended, or on its thread.
@@ -211,10 +219,10 @@ public final class TerminalOutput: CharacterPort, @unchecked Sendable {
     }
 
     private func lose(_ errorNumber: Int32) {
-        isLost = true
+        let error = HostError("write to", "the terminal", errno: errorNumber, hint: "the guest's output is lost")
+        loss = error
         queue.removeAll()
         lock.wakeAll()
-        let error = HostError("write to", "the terminal", errno: errorNumber, hint: "the guest's output is lost")
         loop.post { [self] in onLost(error) }
     }
 }

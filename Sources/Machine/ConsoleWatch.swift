@@ -7,17 +7,31 @@ internal import Synchronization
 /// `---[ end Kernel panic`. A guest that only prints these words is taken for one that died, on purpose: it is
 /// the same to whoever reads the console.
 final class ConsoleWatch: CharacterPort, @unchecked Sendable {
-    // Unchecked: `transmit` is called under the serial port's lock; what others read is behind `shared`.
+    // Unchecked: constants, and what is behind `shared`. The serial port and the debug console both transmit, each under a
+    // lock of its own.
     private struct Lines {
+        /// The line that has not ended.
+        var line: [UInt8] = []
         var lines: [[UInt8]] = []
         var panic: String?
         var isRestarting = false
+
+        /// The line is complete.
+        /// - Returns: the line in which the kernel said that it panicked, when it has said all that it will.
+        mutating func endLine() -> String? {
+            let text = String(decoding: line, as: UTF8.self)
+            lines.append(line)
+            if lines.count > ConsoleWatch.capacity { lines.removeFirst() }
+            if panic == nil, text.contains("Kernel panic - not syncing") { panic = text }
+            if text.contains("reboot: Restarting system") { isRestarting = true }
+            line.removeAll(keepingCapacity: true)
+            return text.contains("---[ end Kernel panic") ? panic : nil
+        }
     }
 
     private let next: any CharacterPort
     private let watchesForPanic: Bool
     private let board: BoardDoorbell
-    private var line: [UInt8] = []
     private let shared = Mutex(Lines())
 
     /// How many lines are kept.
@@ -29,32 +43,20 @@ final class ConsoleWatch: CharacterPort, @unchecked Sendable {
         self.next = next
         self.watchesForPanic = watchesForPanic
         self.board = board
-        line.reserveCapacity(Self.lineCapacity)
+        shared.withLock { $0.line.reserveCapacity(Self.lineCapacity) }
     }
 
     func transmit(_ byte: UInt8) {
         next.transmit(byte)
         guard watchesForPanic else { return }
-        if byte == UInt8(ascii: "\n") {
-            endLine()
-        } else if byte >= 0x20 || byte == UInt8(ascii: "\t"), line.count < Self.lineCapacity {
-            line.append(byte)
+        let panicked: String? = shared.withLock { shared in
+            if byte == UInt8(ascii: "\n") { return shared.endLine() }
+            if byte >= 0x20 || byte == UInt8(ascii: "\t"), shared.line.count < Self.lineCapacity {
+                shared.line.append(byte)
+            }
+            return nil
         }
-    }
-
-    private func endLine() {
-        let text = String(decoding: line, as: UTF8.self)
-        let panicked = shared.withLock { shared in
-            shared.lines.append(line)
-            if shared.lines.count > Self.capacity { shared.lines.removeFirst() }
-            if shared.panic == nil, text.contains("Kernel panic - not syncing") { shared.panic = text }
-            if text.contains("reboot: Restarting system") { shared.isRestarting = true }
-            return shared.panic
-        }
-        line.removeAll(keepingCapacity: true)
-        if let panicked, text.contains("---[ end Kernel panic") {
-            board.stop(.crashed(Crash(.panic(message: panicked), vcpu: 0)))
-        }
+        if let panicked { board.stop(.crashed(Crash(.panic(message: panicked), vcpu: 0))) }
     }
 
     /// The line in which the kernel said that it panicked.

@@ -59,6 +59,46 @@ struct DiskImageTests {
         #expect(read(disk, 3).0 == .failed)
     }
 
+    /// What was cut off does not come back: neither by a write there, nor by one that reaches over the end.
+    @Test func truncatedWhileOpen_isAFailedWriteAndDoesNotGrow() throws {
+        let path = try image([UInt8](repeating: 1, count: 4 * 512))
+        let disk = try DiskImage(path: path)
+        #expect(truncate(path, 700) == 0)
+        #expect(write(disk, [UInt8](repeating: 2, count: 512), 3) == .failed)
+        #expect(write(disk, [UInt8](repeating: 2, count: 512), 1) == .failed)
+        #expect(write(disk, [UInt8](repeating: 2, count: 1024), 0) == .failed)
+        #expect(
+            [UInt8](try Data(contentsOf: URL(fileURLWithPath: path))) == [UInt8](repeating: 1, count: 700))
+        #expect(write(disk, [UInt8](repeating: 2, count: 512), 0) == .done)
+        // Somebody gives it its size back: the disk is whole again, with what is in it now.
+        #expect(truncate(path, 4 * 512) == 0)
+        #expect(write(disk, [UInt8](repeating: 3, count: 512), 3) == .done)
+        #expect(read(disk, 2) == (.done, [UInt8](repeating: 0, count: 512)))
+        #expect(read(disk, 3) == (.done, [UInt8](repeating: 3, count: 512)))
+    }
+
+    @Test func snapshot_overATruncatedFile_hasWhatWasWritten() throws {
+        let path = try image([UInt8](repeating: 1, count: 4 * 512))
+        let disk = try SnapshotDisk(over: DiskImage(path: path, isReadOnly: true))
+        #expect(write(disk, [UInt8](repeating: 2, count: 512), 2) == .done)
+        #expect(truncate(path, 512) == 0)
+        #expect(read(disk, 2) == (.done, [UInt8](repeating: 2, count: 512)))
+        #expect(read(disk, 1).0 == .failed)
+        #expect(read(disk, 1, count: 1024).0 == .failed)
+    }
+
+    /// More sectors than 28 bits can number, in a file that takes no space.
+    @Test func imageBeyondLBA28_isReadAndWrittenToItsEnd() throws {
+        let path = try image([1])
+        let sectors: UInt64 = 1 << 28 + 8
+        try #require(truncate(path, off_t(sectors) * 512) == 0)
+        let disk = try DiskImage(path: path)
+        #expect(disk.sectorCount == sectors)
+        #expect(write(disk, [UInt8](repeating: 7, count: 512), sectors - 1) == .done)
+        #expect(read(disk, sectors - 1).1 == [UInt8](repeating: 7, count: 512))
+        #expect(read(disk, sectors - 2).1 == [UInt8](repeating: 0, count: 512))
+    }
+
     @Test func removedWhileOpen_goesOn() throws {
         let path = try image([UInt8](repeating: 1, count: 512))
         let disk = try DiskImage(path: path)

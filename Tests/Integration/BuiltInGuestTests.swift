@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 /// The lessons, each with what it says when everything holds.
@@ -179,6 +180,16 @@ import Testing
             let line = "smp: CPU with APIC id \(number) reports"
             #expect(outcome.lines.count { $0 == line } == 1, "\(outcome.text)")
         }
+    }
+
+    @Test(arguments: [[], ["--stats"]]) func trace_withItsFileInTheSameWord_goesThere(more: [String]) throws {
+        let folder = try TestFolder()
+        let trace = folder.path + "/trace"
+        let outcome = try MiniKVM.run(["run", "hello", "--trace=" + trace] + more)
+        outcome.expect(status: 0)
+        #expect(!outcome.errors.contains("OUT 0x3F8 (COM1 THR) <-"), "\(outcome.text)")
+        #expect(folder.names == ["trace"])
+        #expect(try String(contentsOfFile: trace, encoding: .utf8).contains("OUT 0x3F8 (COM1 THR) <- 0x48 'H'"))
     }
 
     @Test func guests_listed_areTheLessonsOfTheTour() throws {

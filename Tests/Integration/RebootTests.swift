@@ -132,6 +132,18 @@ import Testing
         #expect(outcome.output == "A\n", "\(outcome.text)")
     }
 
+    @Test func restart_whenTheImageHasBeenCutOff_endsWithOneLine() throws {
+        let folder = try TestFolder()
+        defer { withExtendedLifetime(folder) {} }
+        let (child, disk) = try start(folder)
+        try child.waitFor("A\n")
+        #expect(truncate(disk, 100) == 0)
+        child.send("k")
+        let outcome = child.finish()
+        outcome.expect(status: 1)
+        #expect(outcome.errors == "minikvm: \(disk): the disk's first sector cannot be read\n", "\(outcome.text)")
+    }
+
     @Test func tripleFault_unlessAskedFor_isReported() throws {
         let folder = try TestFolder()
         let (child, _) = try start(folder)

@@ -93,6 +93,17 @@ import Testing
         #expect(watch.lastLines == [String(repeating: "x", count: ConsoleWatch.lineCapacity)])
     }
 
+    /// The serial port and the debug console are two devices, which two processors may write to at the same time.
+    @Test func transmit_fromTwoThreads_keepsEachByte() {
+        let (watch, console) = Self.watch("")
+        let lines = 2000
+        DispatchQueue.concurrentPerform(iterations: 2) { _ in
+            for _ in 0..<lines { for byte in "some words\n".utf8 { watch.transmit(byte) } }
+        }
+        #expect(console.text.utf8.count == 2 * lines * "some words\n".utf8.count)
+        #expect(watch.lastLines.count == ConsoleWatch.capacity)
+    }
+
     @Test func lastLines_ofAGuestThatIsNoLinux_areNotKept() {
         #expect(Self.watch("a\nb\n", watching: false).0.lastLines.isEmpty)
     }

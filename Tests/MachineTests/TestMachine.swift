@@ -158,6 +158,11 @@ final class TestFile {
         try Data(bytes).write(to: URL(fileURLWithPath: path))
     }
 
+    /// What is in it now.
+    var contents: [UInt8] {
+        get throws { [UInt8](try Data(contentsOf: URL(fileURLWithPath: path))) }
+    }
+
     deinit {
         try? FileManager.default.removeItem(atPath: path)
     }

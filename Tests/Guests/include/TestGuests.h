@@ -1,0 +1,17 @@
+#pragma once
+
+#ifndef __ASSEMBLER__
+#include <stdint.h>
+
+/// A program of the tests: a flat binary, entered in real mode at 0x8000.
+struct test_guest {
+    const uint8_t *_Nonnull bytes;  ///< its first byte
+    const uint8_t *_Nonnull end;    ///< just past its last byte
+};
+
+/// fuzz.S: writes and reads everything, at random.
+struct test_guest test_guest_fuzz(void);
+
+/// disk.S: gives a drive the commands that come over the serial port.
+struct test_guest test_guest_disk(void);
+#endif
