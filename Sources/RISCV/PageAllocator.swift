@@ -19,7 +19,7 @@ public final class PageAllocator: PageSource {
     ///   - end: address after the last byte.
     public func add(from start: UInt64, to end: UInt64) {
         guard end >= pageSize, start <= end &- pageSize else { return }
-        let first = max(start + pageSize - 1 & ~(pageSize - 1), pageSize)
+        let first = max((start + pageSize - 1) & ~(pageSize - 1), pageSize)
         let last = end & ~(pageSize - 1)
         guard first < last else { return }
         pageCount += Int((last - first) / pageSize)
@@ -34,7 +34,7 @@ public final class PageAllocator: PageSource {
         var range = first
         while range != 0 {
             let end = range + length(of: range) * pageSize
-            let place = range + alignment - 1 & ~(alignment - 1)
+            let place = (range + alignment - 1) & ~(alignment - 1)
             if place >= range, place < end, size <= end - place {
                 let next = next(of: range)
                 // What is left of the range before and behind the place.
