@@ -44,6 +44,7 @@ extension Guest: SBIMachine {
         guard cpus[hart].runState == .stopped else { throw .alreadyAvailable }
         guard memory.contains(address, count: 2) else { throw .invalidAddress }
         cpus[hart].start(at: address, argument: argument)
+        hypervisor.assignHome(to: cpus[hart])
         hypervisor.interruptsChanged(of: cpus[hart])
     }
 

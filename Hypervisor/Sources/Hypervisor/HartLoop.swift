@@ -14,6 +14,8 @@ struct HartLoop {
     let hart: Int
     /// The virtual hart whose VS CSRs are in this hart's.
     private var loaded: VirtualCPU?
+    /// The place of the virtual hart that ran last.
+    private var turn = 0
     /// How long a virtual hart runs while others wait, in parts of a second.
     private static let slicesPerSecond: UInt64 = 100
 
@@ -50,6 +52,8 @@ struct HartLoop {
             write_henvcfg((hypervisor.hasSstc ? 1 << 63 : 0) | 1 << 7 | 1 << 6 | 1 << 4)
         }
         write_hvip(0)
+        // What an earlier program of this hart may have left under the VMIDs that guests get.
+        hfence_gvma_all()
         setTimer(UInt64.max)
         write_sie(HostInterrupts.software | HostInterrupts.timer | HostInterrupts.external)
     }
@@ -58,47 +62,55 @@ struct HartLoop {
         if hypervisor.hasSstc { write_stimecmp(deadline) } else { SBIFirmware.setTimer(deadline) }
     }
 
-    /// The next virtual hart in turn that can run.
-    private func nextCPU() -> VirtualCPU? {
-        var all: [VirtualCPU] = []
-        for guest in hypervisor.guests where guest.ended == nil { all.append(contentsOf: guest.cpus) }
-        guard !all.isEmpty else { return nil }
+    /// The next virtual hart in turn that can run: one that is at home here, or one whose home is busy.
+    private mutating func nextCPU() -> VirtualCPU? {
+        let count = hypervisor.cpus.count
+        guard count > 0 else { return nil }
         let now = read_time()
-        for step in 1...all.count {
-            let place = (hypervisor.nextTurn + step) % all.count
-            let cpu = all[place]
-            guard cpu.runningOn == nil else { continue }
-            if cpu.runState == .waiting,
-                cpu.hasInterrupt(guestTime: now &+ cpu.guest.timeDelta, hasSstc: hypervisor.hasSstc)
-            {
-                cpu.runState = .runnable
-            }
-            if cpu.runState == .runnable {
-                hypervisor.nextTurn = place
+        for foreign in [false, true] {
+            for step in 1...count {
+                let place = (turn + step) % count
+                let cpu = hypervisor.cpus[place]
+                guard (cpu.home != hart) == foreign, isRunnable(cpu, now: now) else { continue }
+                if foreign, hypervisor.idleMask >> UInt64(cpu.home) & 1 == 1 { continue }
+                turn = place
+                cpu.home = hart
                 return cpu
             }
         }
         return nil
     }
 
-    /// Whether someone else could run here.
-    private var othersWait: Bool {
-        for guest in hypervisor.guests where guest.ended == nil {
-            for cpu in guest.cpus where cpu.runningOn == nil && cpu.runState != .stopped { return true }
+    private func isRunnable(_ cpu: VirtualCPU, now: UInt64) -> Bool {
+        guard cpu.runningOn == nil else { return false }
+        if cpu.runState == .waiting,
+            cpu.hasInterrupt(guestTime: now &+ cpu.guest.timeDelta, hasSstc: hypervisor.hasSstc)
+        {
+            cpu.runState = .runnable
         }
-        return false
+        return cpu.runState == .runnable
+    }
+
+    /// When the hypervisor must look at the others that are at home here: now for one that could run, else at the first
+    /// timer of those that wait. Nil when there are none.
+    private func othersDeadline(besides current: VirtualCPU?) -> UInt64? {
+        var deadline: UInt64?
+        let now = read_time()
+        for cpu in hypervisor.cpus where cpu.home == hart && cpu !== current && cpu.runState != .stopped {
+            if isRunnable(cpu, now: now) { return now }
+            let own = cpu.deadline(hasSstc: hypervisor.hasSstc)
+            deadline = min(deadline ?? UInt64.max, own == UInt64.max ? own : own &- cpu.guest.timeDelta)
+        }
+        return deadline
     }
 
     /// Until an interrupt, or the next timer of a virtual hart that waits.
-    private func idle() {
-        var deadline = UInt64.max
-        for guest in hypervisor.guests where guest.ended == nil {
-            for cpu in guest.cpus where cpu.runState == .waiting && cpu.runningOn == nil {
-                let own = cpu.deadline(hasSstc: hypervisor.hasSstc)
-                if own != UInt64.max { deadline = min(deadline, own &- guest.timeDelta) }
-            }
-        }
-        setTimer(deadline)
+    private mutating func idle() {
+        // WFI also ends for what is pending for the virtual hart that was here last, and enabled by its vsie.
+        write_vsie(0)
+        write_hvip(0)
+        loaded = nil
+        setTimer(othersDeadline(besides: nil) ?? UInt64.max)
         hypervisor.idleMask |= 1 << UInt64(hart)
         hypervisor.release()
         wait_for_interrupt()
@@ -133,7 +145,7 @@ struct HartLoop {
             cpu.softwareArrived = false
             ExitHandler(hypervisor: hypervisor, cpu: cpu).handle()
             takeInterrupts()
-            if read_time() >= slice, othersWait { break }
+            if let others = othersDeadline(besides: cpu), read_time() >= max(slice, others) { break }
         }
         cpu.runningOn = nil
         save(cpu)
@@ -142,7 +154,14 @@ struct HartLoop {
     /// The hypervisor's timer while the guest runs: the end of its time, where others wait; without Sstc the guest's
     /// timer too.
     private func armTimer(_ cpu: VirtualCPU, sliceEnd: UInt64) {
-        var deadline = othersWait ? sliceEnd : UInt64.max
+        let others = othersDeadline(besides: cpu)
+        var deadline = others.map { max($0, sliceEnd) } ?? UInt64.max
+        // Alone, it may wait by WFI itself, without a trap.
+        if others == nil {
+            unsafe cpu.state.pointee.hstatus &= ~HypervisorStatusBits.vtw
+        } else {
+            unsafe cpu.state.pointee.hstatus |= HypervisorStatusBits.vtw
+        }
         if !hypervisor.hasSstc {
             let now = read_time()
             if now &+ cpu.guest.timeDelta >= cpu.timerDeadline {
@@ -174,6 +193,8 @@ struct HartLoop {
         if hypervisor.hasSstc { write_vstimecmp(state.vstimecmp) }
         write_htimedelta(cpu.guest.timeDelta)
         write_hgatp(cpu.guest.hgatp)
+        // The image was copied by another hart, perhaps, and FENCE.I is for one's own.
+        fence_i()
         set_sstatus(StatusBits.fsDirty)
         unsafe restore_floating_point(cpu.state)
         unsafe cpu.state.pointee.sstatus = cpu.state.pointee.sstatus & ~StatusBits.fsDirty | StatusBits.fsClean

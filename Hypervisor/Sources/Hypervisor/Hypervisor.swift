@@ -13,16 +13,15 @@ import RISCV
     let mode: GStageMode
     /// Whether vstimecmp and stimecmp are there.
     let hasSstc: Bool
-    var guests: [Guest] = []
+    private(set) var guests: [Guest] = []
+    /// The virtual harts of all guests.
+    private(set) var cpus: [VirtualCPU] = []
     var consoles = Consoles()
     /// The harts that run this program, as a mask of their IDs.
     var hartMask: UInt64 = 0
     /// Those of them that have nothing to do.
     var idleMask: UInt64 = 0
-    var nextTurn = 0
     @unsafe let lock: UnsafeMutablePointer<UInt32>
-    /// What a lesson wants instead of the guest's death when it traps.
-    var lesson: Lesson?
 
     init(platform: Platform, pages: PageAllocator, mode: GStageMode, hasSstc: Bool) {
         self.platform = platform
@@ -33,17 +32,40 @@ import RISCV
         unsafe lock.initialize(to: 0)
     }
 
+    /// Adds a guest that is ready to run.
+    func add(_ guest: Guest) {
+        guests.append(guest)
+        cpus += guest.cpus
+        for cpu in guest.cpus where cpu.runState != .stopped { assignHome(to: cpu) }
+    }
+
     func acquire() { unsafe lock_acquire(lock) }
     func release() { unsafe lock_release(lock) }
 
-    /// Wakes a hart for a virtual hart whose interrupts have changed.
-    func interruptsChanged(of cpu: VirtualCPU) {
-        let me = unsafe current_hart()!.pointee.id
-        if let hart = cpu.runningOn {
-            if UInt64(hart) != me { SBIFirmware.sendInterrupt(mask: 1 << UInt64(hart)) }
-        } else if idleMask != 0 {
-            SBIFirmware.sendInterrupt(mask: idleMask & (0 &- idleMask))
+    /// Gives a virtual hart that begins to run the hart with the fewest of them.
+    func assignHome(to cpu: VirtualCPU) {
+        var best: UInt64 = 0
+        var fewest = Int.max
+        for id in platform.harts where hartMask >> id & 1 == 1 {
+            var count = 0
+            for other in cpus where other !== cpu && other.runState != .stopped && other.home == Int(id) { count += 1 }
+            if count < fewest { (best, fewest) = (id, count) }
         }
+        cpu.home = Int(best)
+    }
+
+    /// Has a virtual hart, whose interrupts have changed or which has been started, looked at by the right hart: the one
+    /// that it is on, else its home; when that is busy, one with nothing to do.
+    func interruptsChanged(of cpu: VirtualCPU) {
+        var target = UInt64(cpu.runningOn ?? cpu.home)
+        if cpu.runningOn == nil, idleMask >> target & 1 == 0, idleMask != 0 {
+            target = UInt64(idleMask.trailingZeroBitCount)
+        }
+        let me = unsafe current_hart()!.pointee.id
+        guard target != me else { return }
+        // A hart that has been called is not idle any more: the next call is for another.
+        idleMask &= ~(1 << target)
+        SBIFirmware.sendInterrupt(mask: 1 << target)
     }
 
     /// Ends a guest, and the machine when it was the last.

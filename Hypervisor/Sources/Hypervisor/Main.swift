@@ -20,10 +20,6 @@ import RISCV
 /// The heap's size. What guests have is not in it.
 private let heapSize: UInt64 = 4 << 20
 
-@c(secondary_main) func secondaryMain(_ hart: UnsafeMutablePointer<hart>) {
-    while true { wait_for_interrupt() }
-}
-
 /// Why the hypervisor cannot go on.
 struct BootFailure: Error {
     let text: String
@@ -41,8 +37,10 @@ private func boot(hart: UInt64, deviceTree: UInt64, heapEnd: UInt64) throws(Boot
         platform: platform, pages: pages, mode: try chooseMode(platform), hasSstc: hasSstc)
     hypervisor.acquire()
     hypervisor.hartMask = 1 << hart
+    // The other harts come when there is something to do: before that they would wait for the lock.
     try loadGuests(hypervisor)
     HostPLIC.start(platform, hart: Int(hart))
+    SecondaryHarts.start(hypervisor, except: hart)
     var loop = HartLoop(hypervisor: hypervisor, hart: Int(hart))
     loop.run()
 }
@@ -113,7 +111,7 @@ private func loadGuests(_ hypervisor: Hypervisor) throws(BootFailure) {
     let loader = GuestLoader(hypervisor: hypervisor, archive: archive)
     for description in descriptions {
         do throws(BootFailure) {
-            hypervisor.guests.append(try loader.load(description))
+            hypervisor.add(try loader.load(description))
         } catch {
             Console.line("hypervisor: guest \(text(description.name)) cannot start: \(error.text)")
         }

@@ -34,6 +34,8 @@ struct VirtualInterrupts: OptionSet {
     var runState = RunState.stopped
     /// The hart that it is on now.
     var runningOn: Int?
+    /// The hart that runs it, unless another has nothing to do.
+    var home = 0
     /// The hart whose registers still have its VS CSRs and F and D state.
     var lastHart: Int?
     /// What is pending, as it goes into hvip.

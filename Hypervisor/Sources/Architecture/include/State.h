@@ -56,3 +56,4 @@ _Static_assert(offsetof(struct vcpu_state, f) == 392, "VCPU_F");
 // The linker's symbols are addresses; Swift sees a C array of unknown size not at all.
 static inline const void *hypervisor_start_address(void) { return hypervisor_start; }
 static inline const void *hypervisor_end_address(void) { return hypervisor_end; }
+static inline const void *secondary_entry_address(void) { return (const void *)secondary_entry; }
