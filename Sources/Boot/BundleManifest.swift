@@ -38,12 +38,14 @@ public struct GuestDescription: Equatable {
     public var harts = 1
     /// Where a flat image is copied to and started.
     public var loadAddress: UInt64 = 0x8000_0000
+    /// Where a flat image is started, if not where it is copied to.
+    public var entry: UInt64?
     /// Where its memory begins.
     public var memoryBase: UInt64 = 0x8000_0000
 }
 
 /// The manifest of a boot bundle: a line for each thing, a key and a value. "guest NAME" begins a guest; what follows is
-/// about it: kernel FILE, image FILE, initrd FILE, append TEXT, memory SIZE, base ADDRESS, load ADDRESS, harts NUMBER.
+/// about it: kernel FILE, image FILE, initrd FILE, append TEXT, memory SIZE, base ADDRESS, load ADDRESS, entry ADDRESS, harts NUMBER.
 /// Lines that are empty or begin with "#" say nothing.
 public enum BundleManifest {
     /// Most virtual harts of a guest.
@@ -87,7 +89,8 @@ public enum BundleManifest {
         } else if key.elementsEqual("initrd".utf8) {
             guest.initialRAMDisk = value
         } else {
-            guard let amount = self.number(value) else { throw isNumberKey(key) ? .badValue(line: line) : .unknownKey(line: line) }
+            guard isNumberKey(key) else { throw .unknownKey(line: line) }
+            guard let amount = self.number(value) else { throw .badValue(line: line) }
             if key.elementsEqual("memory".utf8) {
                 guard amount > 0, amount % 4096 == 0, amount <= 1 << 40 else { throw .badValue(line: line) }
                 guest.memory = amount
@@ -96,18 +99,18 @@ public enum BundleManifest {
                 guest.memoryBase = amount
             } else if key.elementsEqual("load".utf8) {
                 guest.loadAddress = amount
-            } else if key.elementsEqual("harts".utf8) {
+            } else if key.elementsEqual("entry".utf8) {
+                guest.entry = amount
+            } else {
                 guard (1...maximumHarts).contains(amount) else { throw .badValue(line: line) }
                 guest.harts = Int(amount)
-            } else {
-                throw .unknownKey(line: line)
             }
         }
     }
 
     private static func isNumberKey(_ key: [UInt8]) -> Bool {
         key.elementsEqual("memory".utf8) || key.elementsEqual("base".utf8) || key.elementsEqual("load".utf8)
-            || key.elementsEqual("harts".utf8)
+            || key.elementsEqual("harts".utf8) || key.elementsEqual("entry".utf8)
     }
 
     private static func trimmed(_ bytes: [UInt8]) -> [UInt8] {
@@ -119,7 +122,7 @@ public enum BundleManifest {
     }
 
     /// A decimal number with K, M or G behind it, or a hexadecimal one with 0x before it.
-    static func number(_ text: [UInt8]) -> UInt64? {
+    public static func number(_ text: [UInt8]) -> UInt64? {
         var digits = text[...]
         var radix: UInt64 = 10
         var shift: UInt64 = 0

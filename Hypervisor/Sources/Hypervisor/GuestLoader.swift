@@ -20,7 +20,7 @@ struct GuestLoader {
                 text: "it is to have \(size >> 20) MiB of memory, but the largest free piece has \(pages.largestRange / 256) MiB")
         }
         let table = try makeTable(description, host: host)
-        if description.memoryBase < 0x1000_0000 || isTold(description) {
+        if case .flat = description.payload {
             Console.line("map: \(hexadecimal(description.memoryBase, digits: 8)) -> \(hexadecimal(host, digits: 8))")
         }
         let region = unsafe MemoryRegion(
@@ -33,8 +33,6 @@ struct GuestLoader {
         try place(description, in: guest)
         return guest
     }
-
-    private func isTold(_ description: GuestDescription) -> Bool { false }
 
     private func makeTable(_ description: GuestDescription, host: UInt64) throws(BootFailure) -> GStagePageTable {
         do throws(GStageError) {
@@ -67,7 +65,7 @@ struct GuestLoader {
         switch description.payload {
         case .flat(let name):
             try copy(try file(name), to: description.loadAddress, of: guest, what: text(name))
-            guest.cpus[0].start(at: description.loadAddress, argument: 0)
+            guest.cpus[0].start(at: description.entry ?? description.loadAddress, argument: 0)
         case .linux(let name):
             try placeLinux(description, kernelName: name, in: guest)
         case nil:

@@ -58,7 +58,8 @@ struct HartLoop {
         write_sie(HostInterrupts.software | HostInterrupts.timer | HostInterrupts.external)
     }
 
-    private func setTimer(_ deadline: UInt64) {
+    private func setTimer(_ wanted: UInt64) {
+        let deadline = min(wanted, hypervisor.endOfTime)
         if hypervisor.hasSstc { write_stimecmp(deadline) } else { SBIFirmware.setTimer(deadline) }
     }
 
@@ -123,7 +124,10 @@ struct HartLoop {
     private func takeInterrupts() {
         let pending = read_sip()
         if pending & HostInterrupts.software != 0 { clear_sip(HostInterrupts.software) }
-        if pending & HostInterrupts.timer != 0 { setTimer(UInt64.max) }
+        if pending & HostInterrupts.timer != 0 {
+            hypervisor.checkTime()
+            setTimer(UInt64.max)
+        }
         if pending & HostInterrupts.external != 0 { HostPLIC.handle(hypervisor, hart: hart) }
     }
 

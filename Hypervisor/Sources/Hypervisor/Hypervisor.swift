@@ -39,6 +39,24 @@ import RISCV
         for cpu in guest.cpus where cpu.runState != .stopped { assignHome(to: cpu) }
     }
 
+    /// When the machine is to end whatever its guests do, by the argument "seconds"; for guests that never end.
+    var endOfTime = UInt64.max
+
+    /// Ends the machine when its time has come.
+    func checkTime() {
+        guard read_time() >= endOfTime else { return }
+        for guest in guests where guest.ended == nil {
+            var traps = 0
+            for cpu in guest.cpus {
+                let exits = cpu.exits
+                traps += exits.sbi + exits.device + exits.waits + exits.other
+                Console.line("guest \(text(guest.name)): hart \(cpu.id) is at 0x\(hexadecimal(cpu.pc, digits: 8))")
+            }
+            Console.line("guest \(text(guest.name)): \(traps) traps")
+        }
+        SBIFirmware.shutDown(failed: false)
+    }
+
     func acquire() { unsafe lock_acquire(lock) }
     func release() { unsafe lock_release(lock) }
 

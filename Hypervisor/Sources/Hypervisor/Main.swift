@@ -39,6 +39,9 @@ private func boot(hart: UInt64, deviceTree: UInt64, heapEnd: UInt64) throws(Boot
     hypervisor.hartMask = 1 << hart
     // The other harts come when there is something to do: before that they would wait for the lock.
     try loadGuests(hypervisor)
+    if let seconds = platform.argument("seconds").flatMap({ BundleManifest.number($0) }), seconds < 1 << 20 {
+        hypervisor.endOfTime = read_time() + seconds * platform.timebaseFrequency
+    }
     HostPLIC.start(platform, hart: Int(hart))
     SecondaryHarts.start(hypervisor, except: hart)
     var loop = HartLoop(hypervisor: hypervisor, hart: Int(hart))
