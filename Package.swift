@@ -22,6 +22,7 @@ let package = Package(
         .library(name: "Devices", targets: ["Devices"]),
         .library(name: "Firmware", targets: ["Firmware"]),
         .library(name: "Boot", targets: ["Boot"]),
+        .library(name: "RISCV", targets: ["RISCV"]),
         .library(name: "Machine", targets: ["Machine"]),
         .library(name: "Monitor", targets: ["Monitor"]),
         .library(name: "Commands", targets: ["Commands"]),
@@ -42,6 +43,8 @@ let package = Package(
         .target(name: "Devices", dependencies: ["GuestMemory"], swiftSettings: hostFree),
         .target(name: "Firmware", dependencies: ["GuestMemory"], swiftSettings: hostFree),
         .target(name: "Boot", dependencies: ["GuestMemory", "Firmware"], swiftSettings: hostFree),
+
+        .target(name: "RISCV", dependencies: ["GuestMemory", "Devices"], swiftSettings: hostFree),
 
         // Decompression by the system's libraries: docs/adr/0002-libraries.md.
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),

@@ -98,10 +98,57 @@ CONF
 }
 
 # Runs an apt tool with the private lists: private_apt apt-get|apt-cache ARGUMENT…
+# They are those of this machine's own Debian, or with foreign_architecture=riscv64 those of Debian's riscv64.
 private_apt() {
     local configuration
-    configuration=$(cached apt make_apt_lists)/apt.conf || return
+    case ${foreign_architecture:-} in
+        riscv64) configuration=$(cached apt-riscv64 make_riscv64_apt_lists)/apt.conf || return ;;
+        *) configuration=$(cached apt make_apt_lists)/apt.conf || return ;;
+    esac
     APT_CONFIG="$configuration" flock "$cache_folder/.lock-apt-run" "$@"
+}
+
+# Makes the private apt configuration at the folder $1 for Debian's riscv64, which is in trixie and later: from the
+# mirror that the machine's own apt is set up with, and apart from what the machine has installed.
+#
+# A mirror may for a while serve a list that its Release file, signed, does not name. apt refuses it then, and rightly.
+# The same release often has a second name there, "stable", in a state that does agree; it is taken if what is signed
+# says that it is trixie.
+make_riscv64_apt_lists() {
+    local folder=$1 final="$cache_folder/apt-riscv64" site suite
+    mkdir -p "$folder/lists/partial" "$folder/cache/archives/partial"
+    site=$(apt-get indextargets --format "\$(RELEASE) \$(COMPONENT) \$(SITE)" 'Created-By: Packages' \
+        | sed -n "s/^$(debian_codename) main //p" | head -n 1)
+    [ -n "$site" ] || fail "apt has no mirror of Debian (looked with 'apt-get indextargets'); add one to its sources"
+    cat >"$folder/apt.conf" <<CONF
+APT::Architecture "riscv64";
+APT::Architectures "riscv64";
+Dir::Etc::SourceList "$final/sources.list";
+Dir::Etc::SourceParts "/dev/null";
+Dir::State::Lists "$final/lists";
+Dir::State::status "/dev/null";
+Dir::Cache "$final/cache";
+APT::Sandbox::User "";
+APT::Get::Assume-Yes "true";
+Debug::NoLocking "true";
+Acquire::Languages "none";
+Acquire::Retries "3";
+CONF
+    sed "s|$final/|$folder/|g" "$folder/apt.conf" >"$folder/first.conf"
+    say "reading Debian's package lists for riscv64 (into $final)"
+    for suite in trixie stable; do
+        rm -rf "$folder/lists"
+        mkdir -p "$folder/lists/partial"
+        printf 'deb [arch=riscv64 signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] %s %s main\n' \
+            "$site" "$suite" >"$folder/sources.list"
+        if APT_CONFIG="$folder/first.conf" apt-get update -qq --error-on=any \
+            && grep -qx 'Codename: trixie' "$folder"/lists/*Release; then
+            rm -f "$folder/first.conf"
+            return
+        fi
+        say "the mirror's suite $suite could not be used"
+    done
+    fail "apt could not read the package lists of trixie; is there a network, or a proxy to set for apt?"
 }
 
 # The packages' lists grow old, and a mirror drops what was replaced: read them anew.
@@ -162,6 +209,20 @@ make_kernel() {
     unpack_packages "$folder" "$package" || return
     cp "$folder"/boot/vmlinuz-* "$folder/bzImage" || return
     (use_tools && "$(dirname "${BASH_SOURCE[0]}")/extract-vmlinux" "$folder/bzImage" "$folder/vmlinux") || return
+    printf '%s\n' "$package" >"$folder/package"
+}
+
+# Makes the folder $1 with Debian's riscv64 kernel, always by the name `Image`, and busybox, `busybox`. Debian calls the
+# kernel vmlinux; it is the format of arch/riscv/boot/Image all the same.
+make_riscv64_linux() {
+    local folder=$1 package
+    local foreign_architecture=riscv64
+    package=$(kernel_package linux-image-riscv64)
+    [ -n "$package" ] || fail "Debian's package lists name no kernel for linux-image-riscv64"
+    unpack_packages "$folder" "$package" busybox-static || return
+    mv "$folder"/boot/vmlinu?-* "$folder/Image" || return
+    mv "$folder"/boot/config-* "$folder/config" || return
+    if [ -e "$folder/usr/bin/busybox" ]; then mv "$folder/usr/bin/busybox" "$folder"; else mv "$folder/bin/busybox" "$folder"; fi
     printf '%s\n' "$package" >"$folder/package"
 }
 

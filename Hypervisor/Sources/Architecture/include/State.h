@@ -1,0 +1,59 @@
+// What assembly and Swift both know the layout of. Each offset that Assembly.h names is asserted here.
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+// A virtual hart. What a trap leaves in registers is here after enter_guest has returned.
+struct vcpu_state {
+    uint64_t x[32];  // x0 is not used
+    uint64_t pc;     // sepc
+    uint64_t sstatus, hstatus;
+    uint64_t scause, stval, htval, htinst;
+    uint64_t host_sp;
+    // Kept here only while another virtual hart runs on the hart.
+    uint64_t vsstatus, vsie, vstvec, vsscratch, vsepc, vscause, vstval, vsatp, vstimecmp;
+    uint64_t f[32];
+    uint64_t fcsr;
+};
+
+// A hart of the machine: the register tp points to it while the hypervisor runs.
+struct hart {
+    uint64_t stack_top;
+    uint64_t emergency_stack_top;
+    uint64_t fixup;  // where to go on after a trap that is expected, or 0
+    uint64_t trapped_cause, trapped_value;  // what that trap was
+    uint64_t id;
+    uint64_t context;  // for Swift
+    uint64_t stack_guard;
+};
+
+// What a trap in the hypervisor itself saw: on the emergency stack, lowest address first.
+struct host_trap_frame {
+    uint64_t x[32];
+};
+
+// A word of guest memory read as the guest's own instruction fetch would (HLVX.HU). When that faults, the result is
+// negative.
+int64_t read_guest_instruction_half(uint64_t guest_address);
+// Whether the CSR can be read here without a trap: 1 or 0.
+int64_t probe_stimecmp(void);
+int64_t probe_henvcfg(void);
+// Runs the guest until its next trap into HS-mode.
+void enter_guest(struct vcpu_state *vcpu);
+void save_floating_point(struct vcpu_state *vcpu);
+void restore_floating_point(struct vcpu_state *vcpu);
+// Where harts begin that HSM starts: its opaque argument is their `struct hart`.
+void secondary_entry(void);
+void host_trap_vector(void);
+
+// Linker script.
+extern char hypervisor_start[], hypervisor_end[], boot_stack_guard[];
+
+_Static_assert(offsetof(struct vcpu_state, pc) == 256, "VCPU_PC");
+_Static_assert(offsetof(struct vcpu_state, host_sp) == 312, "VCPU_HOST_SP");
+_Static_assert(offsetof(struct vcpu_state, f) == 392, "VCPU_F");
+
+// The linker's symbols are addresses; Swift sees a C array of unknown size not at all.
+static inline const void *hypervisor_start_address(void) { return hypervisor_start; }
+static inline const void *hypervisor_end_address(void) { return hypervisor_end; }
+static inline const void *secondary_entry_address(void) { return (const void *)secondary_entry; }

@@ -1,0 +1,125 @@
+import Architecture
+import Devices
+import RISCV
+
+/// What is done about one trap of a guest.
+struct ExitHandler {
+    let hypervisor: Hypervisor
+    let cpu: VirtualCPU
+
+    /// ECALL and the other instructions that are emulated without being looked at take four bytes.
+    private static let instructionSize: UInt64 = 4
+    private static let waitForInterrupt: UInt64 = 0x1050_0073
+
+    func handle() {
+        let state = unsafe cpu.state.pointee
+        switch TrapCause(rawValue: state.scause) {
+        case .environmentCallFromVSMode:
+            cpu.exits.sbi += 1
+            handleSBI()
+        case .loadGuestPageFault, .storeGuestPageFault:
+            cpu.exits.device += 1
+            handleDevice(state)
+        case .virtualInstruction:
+            handleVirtualInstruction(state)
+        case .supervisorTimerInterrupt: cpu.exits.timer += 1
+        case .supervisorSoftwareInterrupt: cpu.exits.software += 1
+        case .supervisorExternalInterrupt: cpu.exits.external += 1
+        default:
+            cpu.exits.other += 1
+            die(state)
+        }
+    }
+
+    private func die(_ state: vcpu_state) {
+        GuestReport.print(cpu, state)
+        hypervisor.end(cpu.guest, .failed)
+    }
+
+    // MARK: SBI
+
+    private func handleSBI() {
+        let call = SBICall(
+            extensionID: cpu[17], function: cpu[16],
+            arguments: SBICall.InlineArguments(cpu[10], cpu[11], cpu[12], cpu[13], cpu[14]))
+        cpu.pc += Self.instructionSize
+        switch SBIDispatcher.handle(call, hart: cpu.id, machine: cpu.guest) {
+        case .standard(let error, let value):
+            cpu[10] = UInt64(bitPattern: error)
+            cpu[11] = value
+        case .legacy(let value): cpu[10] = value
+        case .none: break
+        }
+    }
+
+    // MARK: Devices
+
+    private func handleDevice(_ state: vcpu_state) {
+        // htval has the guest-physical address without its two lowest bits, which are those of the virtual one.
+        let address = state.htval << 2 | state.stval & 3
+        guard let instruction = LoadStoreInstruction(htinst: state.htinst) ?? fetchInstruction(state),
+            let (device, offset) = cpu.guest.device(at: address, width: instruction.width),
+            instruction.isStore == (state.scause == TrapCause.storeGuestPageFault.rawValue)
+        else {
+            die(state)
+            return
+        }
+        if instruction.isStore {
+            device.write(instruction.stored(cpu[instruction.register]), offset: offset, width: instruction.width)
+        } else {
+            cpu[instruction.register] = instruction.extended(device.read(offset: offset, width: instruction.width))
+        }
+        cpu.pc += UInt64(instruction.length)
+        cpu.guest.feed()
+    }
+
+    /// The instruction in the guest's memory, in two halves: the second may be on another page, or not be there.
+    private func fetchInstruction(_ state: vcpu_state) -> LoadStoreInstruction? {
+        let low = read_guest_instruction_half(state.pc)
+        guard low >= 0 else { return nil }
+        var instruction = UInt32(truncatingIfNeeded: low)
+        if instruction & 3 == 3 {
+            let high = read_guest_instruction_half(state.pc &+ 2)
+            guard high >= 0 else { return nil }
+            instruction |= UInt32(truncatingIfNeeded: high) << 16
+        }
+        return LoadStoreInstruction(instruction)
+    }
+
+    // MARK: Instructions
+
+    private func handleVirtualInstruction(_ state: vcpu_state) {
+        if state.stval == Self.waitForInterrupt {
+            cpu.exits.waits += 1
+            cpu.pc += Self.instructionSize
+            suspend()
+        } else {
+            cpu.exits.other += 1
+            injectIllegalInstruction(state)
+        }
+    }
+
+    /// Waits for an interrupt, unless one is pending that is enabled.
+    func suspend() {
+        unsafe cpu.state.pointee.vsie = read_vsie()
+        if hypervisor.hasSstc { unsafe cpu.state.pointee.vstimecmp = read_vstimecmp() }
+        let now = read_time() &+ cpu.guest.timeDelta
+        if !cpu.hasInterrupt(guestTime: now, hasSstc: hypervisor.hasSstc) { cpu.runState = .waiting }
+    }
+
+    /// The guest tried what only HS-mode may: on a hart without a hypervisor extension, as it has, that is an illegal
+    /// instruction (privileged specification, "Trap Entry").
+    private func injectIllegalInstruction(_ state: vcpu_state) {
+        var status = read_vsstatus()
+        status &= ~(StatusBits.spp | StatusBits.spie)
+        if state.sstatus & StatusBits.spp != 0 { status |= StatusBits.spp }
+        if status & StatusBits.sie != 0 { status |= StatusBits.spie }
+        write_vsstatus(status & ~StatusBits.sie)
+        write_vscause(TrapCause.illegalInstruction.rawValue)
+        write_vsepc(state.pc)
+        write_vstval(state.stval)
+        unsafe cpu.state.pointee.sstatus |= StatusBits.spp
+        unsafe cpu.state.pointee.hstatus |= HypervisorStatusBits.spvp
+        cpu.pc = read_vstvec() & ~3
+    }
+}

@@ -1,0 +1,82 @@
+import Architecture
+import GuestMemory
+import RISCV
+
+extension Guest: SBIMachine {
+    var hartCount: Int { cpus.count }
+
+    func setTimer(_ deadline: UInt64, hart: Int) {
+        if hypervisor.hasSstc {
+            write_vstimecmp(deadline)
+        } else {
+            cpus[hart].timerDeadline = deadline
+            cpus[hart].pending.remove(.timer)
+        }
+    }
+
+    func sendInterrupt(to harts: SBIHartMask) {
+        for cpu in cpus where harts.contains(cpu.id) && cpu.runState != .stopped {
+            cpu.pending.insert(.software)
+            cpu.softwareArrived = cpu.runningOn != nil
+            hypervisor.interruptsChanged(of: cpu)
+        }
+    }
+
+    func clearInterrupt(hart: Int) -> Bool { cpus[hart].pending.remove(.software) != nil }
+
+    func fence(_ fence: SBIFence, harts: SBIHartMask) {
+        // A virtual hart may have left its translations on any hart, so all of them forget: those of this guest alone.
+        switch fence {
+        case .instructions: SBIFirmware.fenceInstructions(mask: hypervisor.hartMask)
+        case .virtualAddresses(let start, let size, let asid):
+            SBIFirmware.fenceVirtualAddresses(mask: hypervisor.hartMask, start: start, size: size, asid: asid)
+        }
+    }
+
+    func state(ofHart hart: Int) -> SBIHartState {
+        switch cpus[hart].runState {
+        case .stopped: .stopped
+        case .runnable, .waiting: .started
+        }
+    }
+
+    func startHart(_ hart: Int, address: UInt64, argument: UInt64) throws(SBIError) {
+        guard cpus[hart].runState == .stopped else { throw .alreadyAvailable }
+        guard memory.contains(address, count: 2) else { throw .invalidAddress }
+        cpus[hart].start(at: address, argument: argument)
+        hypervisor.assignHome(to: cpus[hart])
+        hypervisor.interruptsChanged(of: cpus[hart])
+    }
+
+    func stopHart(_ hart: Int) { cpus[hart].runState = .stopped }
+
+    func suspendHart(_ hart: Int) { ExitHandler(hypervisor: hypervisor, cpu: cpus[hart]).suspend() }
+
+    func reset(_ reset: SBIReset, failed: Bool) {
+        switch reset {
+        case .shutdown: hypervisor.end(self, failed ? .failed : .poweredOff)
+        case .reboot: hypervisor.end(self, .reboot)
+        }
+    }
+
+    func consoleWrite(_ byte: UInt8) { hypervisor.consoles.write(byte, from: self) }
+
+    func consoleRead() -> UInt8? { typed.isEmpty ? nil : typed.removeFirst() }
+
+    func readMemory(at address: UInt64, count: Int) -> [UInt8]? {
+        do throws(GuestMemoryError) {
+            return try memory.readBytes(at: address, count: count)
+        } catch {
+            return nil
+        }
+    }
+
+    func writeMemory(_ byte: UInt8, at address: UInt64) -> Bool {
+        do throws(GuestMemoryError) {
+            try memory.write(byte, at: address)
+            return true
+        } catch {
+            return false
+        }
+    }
+}

@@ -1,0 +1,105 @@
+import Architecture
+import Devices
+import Firmware
+import GuestMemory
+import RISCV
+
+/// Addresses of a guest's board: those of QEMU's "virt", which every teaching kernel knows.
+enum GuestLayout {
+    static let plic: UInt64 = 0x0C00_0000
+    static let uart: UInt64 = 0x1000_0000
+    static let uartSize: UInt64 = 0x100
+    static let uartSource = 10
+    static let plicSources = 31
+}
+
+/// A virtual machine.
+final class Guest {
+    let name: [UInt8]
+    /// Its place in the list of guests.
+    let index: Int
+    let hypervisor: Hypervisor
+    let memory: GuestMemory
+    let pageTable: GStagePageTable
+    let vmid: UInt64
+    private(set) var cpus: [VirtualCPU] = []
+    /// What is added to `time` for the guest: its own begins at 0.
+    let timeDelta: UInt64
+    private(set) var plic: PLIC!
+    private(set) var uart: UART16550!
+    /// Why it has ended; nil while it runs.
+    var ended: GuestEnd?
+
+    init(
+        name: [UInt8], index: Int, hypervisor: Hypervisor, memory: GuestMemory, pageTable: GStagePageTable,
+        harts: Int
+    ) throws(BootFailure) {
+        self.name = name
+        self.index = index
+        self.hypervisor = hypervisor
+        self.memory = memory
+        self.pageTable = pageTable
+        // VMID 0 is for none; those above what hgatp keeps are all one, and then every switch fences.
+        vmid = UInt64(index + 1)
+        timeDelta = 0 &- read_time()
+        for id in 0..<harts {
+            guard let page = hypervisor.pages.allocatePages(1, alignment: pageSize) else {
+                throw BootFailure(text: "there is no memory left for a virtual hart")
+            }
+            cpus.append(VirtualCPU(id: id, guest: self, page: page))
+        }
+        let lines = cpus.map { VirtualInterruptLine(cpu: $0, interrupt: .external) as any InterruptLine }
+        plic = PLIC(sources: GuestLayout.plicSources, contexts: lines)
+        uart = UART16550(
+            port: GuestConsole(guest: self),
+            interrupt: PLICSource(plic: plic, source: GuestLayout.uartSource))
+    }
+
+    var hgatp: UInt64 { pageTable.mode.hgatp(root: pageTable.root, vmid: vmid) }
+
+    /// The device at a guest-physical address, with the address's offset in it.
+    func device(at address: UInt64, width: Int) -> (device: any Device, offset: UInt64)? {
+        if address >= GuestLayout.plic, address - GuestLayout.plic <= PLIC.size - UInt64(width) {
+            return (plic, address - GuestLayout.plic)
+        }
+        if address >= GuestLayout.uart, address - GuestLayout.uart <= GuestLayout.uartSize - UInt64(width) {
+            return (uart, address - GuestLayout.uart)
+        }
+        return nil
+    }
+
+    /// What has been typed and not been read, where the guest takes it by the SBI instead of the UART.
+    var typed: [UInt8] = []
+
+    /// A character that was typed for this guest.
+    func type(_ byte: UInt8) {
+        guard typed.count < 4096 else { return }
+        typed.append(byte)
+        feed()
+    }
+
+    /// Gives the UART what it takes.
+    func feed() {
+        while !typed.isEmpty, uart.receiveCapacity > 0 {
+            let taken = uart.receive(typed.span)
+            guard taken > 0 else { return }
+            typed.removeFirst(taken)
+        }
+    }
+}
+
+/// Where a guest's characters go.
+final class GuestConsole: CharacterPort {
+    private let guest: Guest
+
+    init(guest: Guest) { self.guest = guest }
+
+    func transmit(_ byte: UInt8) { guest.hypervisor.consoles.write(byte, from: guest) }
+}
+
+/// Why a guest has ended.
+enum GuestEnd {
+    case poweredOff
+    case failed
+    case reboot
+}

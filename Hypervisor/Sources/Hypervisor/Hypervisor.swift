@@ -1,0 +1,142 @@
+import Architecture
+import Boot
+import Devices
+import Firmware
+import GuestMemory
+import RISCV
+
+/// All there is: the machine, its memory, its guests. Whoever uses it holds `lock`, which a hart gives up only while it
+/// is in a guest or has nothing to do.
+@safe final class Hypervisor {
+    let platform: Platform
+    let pages: PageAllocator
+    let mode: GStageMode
+    /// Whether vstimecmp and stimecmp are there.
+    let hasSstc: Bool
+    private(set) var guests: [Guest] = []
+    /// The virtual harts of all guests.
+    private(set) var cpus: [VirtualCPU] = []
+    var consoles = Consoles()
+    /// The harts that run this program, as a mask of their IDs.
+    var hartMask: UInt64 = 0
+    /// Those of them that have nothing to do.
+    var idleMask: UInt64 = 0
+    @unsafe let lock: UnsafeMutablePointer<UInt32>
+
+    init(platform: Platform, pages: PageAllocator, mode: GStageMode, hasSstc: Bool) {
+        self.platform = platform
+        self.pages = pages
+        self.mode = mode
+        self.hasSstc = hasSstc
+        unsafe lock = UnsafeMutablePointer<UInt32>.allocate(capacity: 1)
+        unsafe lock.initialize(to: 0)
+    }
+
+    /// Adds a guest that is ready to run.
+    func add(_ guest: Guest) {
+        guests.append(guest)
+        cpus += guest.cpus
+        for cpu in guest.cpus where cpu.runState != .stopped { assignHome(to: cpu) }
+    }
+
+    /// When the machine is to end whatever its guests do, by the argument "seconds"; for guests that never end.
+    var endOfTime = UInt64.max
+
+    /// Ends the machine when its time has come.
+    func checkTime() {
+        guard read_time() >= endOfTime else { return }
+        for guest in guests where guest.ended == nil {
+            var traps = 0
+            for cpu in guest.cpus {
+                let exits = cpu.exits
+                traps += exits.sbi + exits.device + exits.waits + exits.other
+                Console.line("guest \(text(guest.name)): hart \(cpu.id) is at 0x\(hexadecimal(cpu.pc, digits: 8))")
+            }
+            Console.line("guest \(text(guest.name)): \(traps) traps")
+        }
+        SBIFirmware.shutDown(failed: false)
+    }
+
+    func acquire() { unsafe lock_acquire(lock) }
+    func release() { unsafe lock_release(lock) }
+
+    /// Gives a virtual hart that begins to run the hart with the fewest of them.
+    func assignHome(to cpu: VirtualCPU) {
+        var best: UInt64 = 0
+        var fewest = Int.max
+        for id in platform.harts where hartMask >> id & 1 == 1 {
+            var count = 0
+            for other in cpus where other !== cpu && other.runState != .stopped && other.home == Int(id) { count += 1 }
+            if count < fewest { (best, fewest) = (id, count) }
+        }
+        cpu.home = Int(best)
+    }
+
+    /// Has a virtual hart, whose interrupts have changed or which has been started, looked at by the right hart: the one
+    /// that it is on, else its home; when that is busy, one with nothing to do.
+    func interruptsChanged(of cpu: VirtualCPU) {
+        var target = UInt64(cpu.runningOn ?? cpu.home)
+        if cpu.runningOn == nil, idleMask >> target & 1 == 0, idleMask != 0 {
+            target = UInt64(idleMask.trailingZeroBitCount)
+        }
+        let me = unsafe current_hart()!.pointee.id
+        guard target != me else { return }
+        // A hart that has been called is not idle any more: the next call is for another.
+        idleMask &= ~(1 << target)
+        SBIFirmware.sendInterrupt(mask: 1 << target)
+    }
+
+    /// Ends a guest, and the machine when it was the last.
+    func end(_ guest: Guest, _ reason: GuestEnd) {
+        guard guest.ended == nil else { return }
+        guest.ended = reason
+        for cpu in guest.cpus {
+            cpu.runState = .stopped
+            if let hart = cpu.runningOn { SBIFirmware.sendInterrupt(mask: 1 << UInt64(hart)) }
+        }
+        let rest = guests.filter { $0.ended == nil }
+        guard let next = rest.first else {
+            let failed = guests.contains { $0.ended == .failed }
+            SBIFirmware.shutDown(failed: failed)
+        }
+        if consoles.current == guest.index { consoles.show(next) }
+    }
+
+    /// What has been typed.
+    func readConsole() {
+        while let byte = Console.read() {
+            switch consoles.action(of: byte) {
+            case .type(let byte): guests[consoles.current].type(byte)
+            case .next: showNext()
+            case .list: printGuests()
+            case .nothing: break
+            }
+        }
+    }
+
+    private func showNext() {
+        for step in 1...guests.count {
+            let guest = guests[(consoles.current + step) % guests.count]
+            if guest.ended == nil {
+                consoles.show(guest)
+                Console.line("")
+                Console.line("[console of guest ", guest.name + [UInt8(ascii: "]")])
+                return
+            }
+        }
+    }
+
+    private func printGuests() {
+        Console.line("")
+        for guest in guests {
+            Console.line("guest ", guest.name)
+            Console.line("  \(guest.ended == nil ? "runs" : "has ended"), memory \(guest.memory.size >> 20) MiB")
+            for cpu in guest.cpus {
+                let exits = cpu.exits
+                Console.line(
+                    "  hart \(cpu.id): traps by SBI \(exits.sbi), device \(exits.device), WFI \(exits.waits), timer \(exits.timer), software \(exits.software), external \(exits.external), other \(exits.other)"
+                )
+            }
+        }
+    }
+}

@@ -1,0 +1,52 @@
+import Architecture
+import RISCV
+
+/// The lessons that are not guests: chapters 1 to 6.
+enum Lesson {
+    case boot
+    case trap
+    case allocator
+
+    init?(_ name: [UInt8]) {
+        if name.elementsEqual("boot".utf8) {
+            self = .boot
+        } else if name.elementsEqual("trap".utf8) {
+            self = .trap
+        } else if name.elementsEqual("allocator".utf8) {
+            self = .allocator
+        } else {
+            return nil
+        }
+    }
+
+    /// Shows what the lesson is about, and ends the machine.
+    func run(_ pages: PageAllocator) -> Never {
+        switch self {
+        case .boot: break
+        case .trap:
+            // Nothing is at address 8, and the device tree says so.
+            volatile_store_32(8, 0)
+        case .allocator: showAllocator(pages)
+        }
+        SBIFirmware.shutDown(failed: false)
+    }
+
+    private func showAllocator(_ pages: PageAllocator) {
+        var v: [UInt8] = []
+        for letter in "abc".utf8 { v.append(letter) }
+        var line = "v = ["
+        for (index, letter) in v.enumerated() {
+            line += index == 0 ? "" : ", "
+            line += "'"
+            line.unicodeScalars.append(UnicodeScalar(letter))
+            line += "'"
+        }
+        Console.line(line + "]")
+        // The log's allocator could not give back; this one can.
+        let before = pages.freePageCount
+        guard let block = pages.allocatePages(16, alignment: 16 * pageSize) else { return }
+        let during = pages.freePageCount
+        pages.freePages(at: block, count: 16)
+        Console.line("pages: 16 taken, \(before - during) fewer free; given back, \(before - pages.freePageCount) fewer")
+    }
+}

@@ -1,0 +1,166 @@
+import Architecture
+import Devices
+import RISCV
+
+/// The three interrupts of VS-mode, as hvip, hideleg and vsie (shifted) number them (privileged specification,
+/// "Hypervisor Interrupt Registers").
+struct VirtualInterrupts: OptionSet {
+    let rawValue: UInt64
+    /// VSSIP.
+    static let software = VirtualInterrupts(rawValue: 1 << 2)
+    /// VSTIP.
+    static let timer = VirtualInterrupts(rawValue: 1 << 6)
+    /// VSEIP.
+    static let external = VirtualInterrupts(rawValue: 1 << 10)
+    static let all: VirtualInterrupts = [.software, .timer, .external]
+}
+
+/// A guest's hart.
+@safe final class VirtualCPU {
+    enum RunState {
+        /// It runs on a hart, or would if one were free.
+        case runnable
+        /// It waits for an interrupt.
+        case waiting
+        /// It has been stopped, or not been started.
+        case stopped
+    }
+
+    /// Its hart ID in the guest.
+    let id: Int
+    let guest: Guest
+    /// What assembly knows of it.
+    @unsafe let state: UnsafeMutablePointer<vcpu_state>
+    var runState = RunState.stopped
+    /// The hart that it is on now.
+    var runningOn: Int?
+    /// The hart that runs it, unless another has nothing to do.
+    var home = 0
+    /// The hart whose registers still have its VS CSRs and F and D state.
+    var lastHart: Int?
+    /// What is pending, as it goes into hvip.
+    var pending: VirtualInterrupts = []
+    /// Another hart has made the software interrupt pending since hvip was written.
+    var softwareArrived = false
+    /// When its timer comes, in the guest's time; where there is Sstc, vstimecmp counts.
+    var timerDeadline = UInt64.max
+    /// How often it has trapped, by cause.
+    var exits = ExitCounts()
+
+    /// - Parameter page: 4 KiB of zeros for its state.
+    init(id: Int, guest: Guest, page: UInt64) {
+        self.id = id
+        self.guest = guest
+        unsafe state = UnsafeMutableRawPointer(bitPattern: UInt(page))!.bindMemory(to: vcpu_state.self, capacity: 1)
+    }
+
+    /// A register of the guest's; x0 reads 0 and ignores writes.
+    subscript(register: Int) -> UInt64 {
+        get { unsafe registers[register] }
+        set {
+            guard register != 0 else { return }
+            unsafe registers[register] = newValue
+        }
+    }
+
+    @unsafe private var registers: UnsafeMutablePointer<UInt64> {
+        unsafe UnsafeMutableRawPointer(state).assumingMemoryBound(to: UInt64.self)
+    }
+
+    var pc: UInt64 {
+        get { unsafe state.pointee.pc }
+        set { unsafe state.pointee.pc = newValue }
+    }
+
+    /// Starts it in VS-mode with its hart ID in a0 and an argument in a1 (SBI, "Hart start", and Linux' boot document).
+    func start(at address: UInt64, argument: UInt64) {
+        for register in 1..<32 { self[register] = 0 }
+        self[10] = UInt64(id)
+        self[11] = argument
+        unsafe state.pointee = resetState(pc: address, from: state.pointee)
+        pending = []
+        timerDeadline = UInt64.max
+        lastHart = nil
+        runState = .runnable
+    }
+
+    private func resetState(pc: UInt64, from old: vcpu_state) -> vcpu_state {
+        var new = old
+        new.pc = pc
+        // SPP: the trap came from VS-mode, so SRET goes there. FS is on for all guests: what they may use is told by
+        // vsstatus.FS, which is theirs.
+        new.sstatus = StatusBits.spp | StatusBits.fsInitial
+        // VSXL 64 bits; VTW: WFI traps, so that another may run; SPV and SPVP: SRET goes to VS-mode.
+        new.hstatus = HypervisorStatusBits.vsxl64 | HypervisorStatusBits.vtw | HypervisorStatusBits.spv
+            | HypervisorStatusBits.spvp
+        new.vsstatus = 2 << 32
+        new.vsie = 0
+        new.vstvec = 0
+        new.vsscratch = 0
+        new.vsepc = 0
+        new.vscause = 0
+        new.vstval = 0
+        new.vsatp = 0
+        new.vstimecmp = UInt64.max
+        return new
+    }
+
+    /// Whether an interrupt that it has enabled is pending. vsie is current only while it is off its hart.
+    func hasInterrupt(guestTime: UInt64, hasSstc: Bool) -> Bool {
+        var pending = self.pending
+        if guestTime >= (hasSstc ? unsafe state.pointee.vstimecmp : timerDeadline) { pending.insert(.timer) }
+        return unsafe pending.rawValue & state.pointee.vsie << 1 != 0
+    }
+
+    /// When its timer will come, in the guest's time.
+    func deadline(hasSstc: Bool) -> UInt64 { hasSstc ? unsafe state.pointee.vstimecmp : timerDeadline }
+}
+
+/// Bits of sstatus (privileged specification, "Supervisor Status Register").
+enum StatusBits {
+    static let spie: UInt64 = 1 << 5
+    static let sie: UInt64 = 1 << 1
+    static let spp: UInt64 = 1 << 8
+    static let fsInitial: UInt64 = 1 << 13
+    static let fsClean: UInt64 = 2 << 13
+    static let fsDirty: UInt64 = 3 << 13
+}
+
+/// Bits of hstatus (privileged specification, "Hypervisor Status Register").
+enum HypervisorStatusBits {
+    static let spv: UInt64 = 1 << 7
+    static let spvp: UInt64 = 1 << 8
+    static let vtw: UInt64 = 1 << 21
+    static let vsxl64: UInt64 = 2 << 32
+}
+
+/// How often a virtual hart has trapped into the hypervisor.
+struct ExitCounts {
+    var sbi = 0
+    var device = 0
+    var waits = 0
+    var timer = 0
+    var software = 0
+    var external = 0
+    var other = 0
+}
+
+/// What a PLIC context or a timer of the guest drives: one of a virtual hart's interrupts.
+final class VirtualInterruptLine: InterruptLine {
+    private let cpu: VirtualCPU
+    private let interrupt: VirtualInterrupts
+
+    init(cpu: VirtualCPU, interrupt: VirtualInterrupts) {
+        self.cpu = cpu
+        self.interrupt = interrupt
+    }
+
+    func raise() {
+        cpu.pending.insert(interrupt)
+        cpu.guest.hypervisor.interruptsChanged(of: cpu)
+    }
+
+    func lower() {
+        cpu.pending.remove(interrupt)
+    }
+}
