@@ -91,7 +91,8 @@ struct VirtualInterrupts: OptionSet {
         // vsstatus.FS, which is theirs.
         new.sstatus = StatusBits.spp | StatusBits.fsInitial
         // VSXL 64 bits; VTW: WFI traps, so that another may run; SPV and SPVP: SRET goes to VS-mode.
-        new.hstatus = HypervisorStatusBits.vsxl64 | HypervisorStatusBits.vtw | HypervisorStatusBits.spv
+        new.hstatus =
+            HypervisorStatusBits.vsxl64 | HypervisorStatusBits.vtw | HypervisorStatusBits.spv
             | HypervisorStatusBits.spvp
         new.vsstatus = 2 << 32
         new.vsie = 0
