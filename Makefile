@@ -1,15 +1,19 @@
 # The front door. Each target is one script; `make` alone tells what there is.
-.PHONY: help run test bench box format fuzz clean
+.PHONY: help run riscv test bench box format fuzz clean
 
 SHELL := /bin/bash
 FUZZ_SECONDS ?= 600
 FUZZ_SEEDS ?= 100
+GUESTS ?= 1
+CPUS ?= 1
 
 help:
 	@echo 'mini-kvm: virtualization you can read, in Swift'
 	@echo
 	@echo '  make run      boot Debian Linux in minikvm and get its shell;'
 	@echo "                without a terminal, run stdin as a script: echo 'uname -a' | make run"
+	@echo '  make riscv    boot the RISC-V hypervisor under QEMU, and Debian Linux in it;'
+	@echo '                make riscv GUESTS=2 CPUS=4, or make riscv LESSON=hello'
 	@echo '  make test     all tests on all beds; the last line is "N passed, N failed"'
 	@echo '  make bench    measure, against other monitors too (minutes)'
 	@echo '  make box      a shell on an emulated machine with a complete KVM;'
@@ -24,6 +28,10 @@ help:
 
 run:
 	@scripts/run
+
+riscv:
+	@scripts/setup riscv </dev/null
+	@scripts/riscv --guests $(GUESTS) --cpus $(CPUS) $(LESSON)
 
 test:
 	@scripts/setup test </dev/null
@@ -45,4 +53,4 @@ fuzz:
 	@MINIKVM_FUZZ_SEEDS=$(FUZZ_SEEDS) scripts/test --filter 'FuzzGuestTests|FuzzedProgramTests' direct
 
 clean:
-	@rm -rf .build
+	@rm -rf .build Hypervisor/.build

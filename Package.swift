@@ -84,6 +84,7 @@ let package = Package(
         .testTarget(name: "DevicesTests", dependencies: ["Devices", "GuestMemory"], swiftSettings: everywhere),
         .testTarget(
             name: "FirmwareTests", dependencies: ["Firmware", "GuestMemory"], swiftSettings: everywhere),
+        .testTarget(name: "RISCVTests", dependencies: ["RISCV"], swiftSettings: everywhere),
         .testTarget(name: "BootTests", dependencies: ["Boot", "Firmware", "GuestMemory"], swiftSettings: everywhere),
         .testTarget(
             name: "HostTests", dependencies: ["Host", "CHost", "CZlib", "Devices", "GuestMemory"],

@@ -19,7 +19,8 @@ public struct RISCVLinuxImage: Equatable {
 
     /// Reads the header.
     public init(_ image: ImageBytes) throws(RISCVLinuxImageError) {
-        guard let textOffset = image.load(UInt64.self, at: 8), let imageSize = image.load(UInt64.self, at: 16),
+        guard image.count >= 64, let textOffset = image.load(UInt64.self, at: 8),
+            let imageSize = image.load(UInt64.self, at: 16),
             let flags = image.load(UInt64.self, at: 24), let magic = image.load(UInt32.self, at: 56)
         else { throw .truncated }
         // "RSC\5".

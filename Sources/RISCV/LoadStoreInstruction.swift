@@ -46,7 +46,8 @@ public struct LoadStoreInstruction: Equatable, Sendable {
         case 0x03:  // LOAD: LB, LH, LW, LD, LBU, LHU, LWU
             guard function != 7 else { return nil }
             self.init(
-                load: 1 << Int(function & 3), signed: function < 4, register: Int(instruction >> 7 & 31), length: length)
+                load: 1 << Int(function & 3), signed: function < 4, register: Int(instruction >> 7 & 31), length: length
+            )
         case 0x23:  // STORE: SB, SH, SW, SD
             guard function < 4 else { return nil }
             self.init(store: 1 << Int(function), register: Int(instruction >> 20 & 31), length: length)

@@ -28,7 +28,9 @@ public final class PageAllocator: PageSource {
 
     /// Pages that lie one after the other, filled with zeros: the first place with room.
     public func allocatePages(_ count: Int, alignment: UInt64) -> UInt64? {
-        guard count > 0, alignment >= pageSize, alignment.nonzeroBitCount == 1, count <= freePageCount else { return nil }
+        guard count > 0, alignment >= pageSize, alignment.nonzeroBitCount == 1, count <= freePageCount else {
+            return nil
+        }
         let size = UInt64(count) * pageSize
         var before: UInt64 = 0
         var range = first

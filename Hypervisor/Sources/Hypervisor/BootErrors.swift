@@ -4,7 +4,8 @@ extension CPIOError {
     /// One line for the console.
     var text: String {
         switch self {
-        case .badMagic(let offset): "the boot bundle is no cpio archive of format newc: bad magic number at byte \(offset)"
+        case .badMagic(let offset):
+            "the boot bundle is no cpio archive of format newc: bad magic number at byte \(offset)"
         case .badHeader(let offset): "the boot bundle has a bad header at byte \(offset)"
         case .truncated(let offset): "the boot bundle is truncated: it ends within the entry at byte \(offset)"
         }

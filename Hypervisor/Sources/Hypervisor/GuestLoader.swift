@@ -17,7 +17,9 @@ struct GuestLoader {
         let alignment: UInt64 = size >= 2 << 20 ? 2 << 20 : pageSize
         guard let host = pages.allocatePages(Int(size / pageSize), alignment: alignment) else {
             throw BootFailure(
-                text: "it is to have \(size >> 20) MiB of memory, but the largest free piece has \(pages.largestRange / 256) MiB")
+                text:
+                    "it is to have \(size >> 20) MiB of memory, but the largest free piece has \(pages.largestRange / 256) MiB"
+            )
         }
         let table = try makeTable(description, host: host)
         if case .flat = description.payload {
@@ -57,7 +59,8 @@ struct GuestLoader {
         do throws(GuestMemoryError) {
             unsafe try guest.memory.write(image.bytes, at: address)
         } catch {
-            throw BootFailure(text: "\(what) has \(image.count) bytes and does not fit into its memory at 0x\(hexadecimal(address))")
+            throw BootFailure(
+                text: "\(what) has \(image.count) bytes and does not fit into its memory at 0x\(hexadecimal(address))")
         }
     }
 
@@ -87,7 +90,8 @@ struct GuestLoader {
         let end = base + description.memory
         let (kernelOffset, over) = header.textOffset.addingReportingOverflow(header.imageSize)
         guard !over, kernelOffset <= description.memory else {
-            throw BootFailure(text: "\(text(kernelName)) needs \(header.imageSize >> 20) MiB, and it has \(description.memory >> 20)")
+            throw BootFailure(
+                text: "\(text(kernelName)) needs \(header.imageSize >> 20) MiB, and it has \(description.memory >> 20)")
         }
         try copy(kernel, to: base + header.textOffset, of: guest, what: text(kernelName))
         // The device tree in the last 2 MiB, the initial RAM disk below it.
@@ -98,7 +102,9 @@ struct GuestLoader {
             let room = treeAddress - base
             guard UInt64(image.count) <= room, (room - UInt64(image.count)) & ~(pageSize - 1) >= kernelOffset else {
                 throw BootFailure(
-                    text: "\(text(name)) has \(image.count >> 20) MiB, which do not fit beside the kernel into \(description.memory >> 20) MiB")
+                    text:
+                        "\(text(name)) has \(image.count >> 20) MiB, which do not fit beside the kernel into \(description.memory >> 20) MiB"
+                )
             }
             let start = (treeAddress - UInt64(image.count)) & ~(pageSize - 1)
             try copy(image, to: start, of: guest, what: text(name))

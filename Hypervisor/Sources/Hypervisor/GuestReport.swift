@@ -9,7 +9,9 @@ enum GuestReport {
         Console.line("  hart \(cpu.id): \(trapCauseName(state.scause)) at 0x\(hexadecimal(state.pc))")
         Console.line("  scause 0x\(hexadecimal(state.scause))")
         Console.line("  stval  0x\(hexadecimal(state.stval))")
-        Console.line("  htval  0x\(hexadecimal(state.htval))  (guest-physical 0x\(hexadecimal(state.htval << 2 | state.stval & 3)))")
+        Console.line(
+            "  htval  0x\(hexadecimal(state.htval))  (guest-physical 0x\(hexadecimal(state.htval << 2 | state.stval & 3)))"
+        )
         Console.line("  htinst 0x\(hexadecimal(state.htinst))")
         for row in 0..<8 {
             var line = " "
@@ -26,7 +28,8 @@ enum GuestReport {
         for step in cpu.guest.pageTable.walk(address) {
             let kind = step.entry.isLeaf ? "leaf" : step.entry.isValid ? "table" : "nothing mapped"
             Console.line(
-                "    level \(step.level): [0x\(hexadecimal(step.entryAddress))] = 0x\(hexadecimal(step.entry.rawValue)) \(kind)")
+                "    level \(step.level): [0x\(hexadecimal(step.entryAddress))] = 0x\(hexadecimal(step.entry.rawValue)) \(kind)"
+            )
         }
     }
 }

@@ -13,7 +13,7 @@ import RISCV
     let hart = unsafe current_hart()
     Console.line("")
     Console.line("hypervisor: trap in HS-mode: \(trapCauseName(cause))")
-    unsafe Console.line("  hart   \(hart!.pointee.id)")
+    unsafe Console.line("  hart   \(hart.pointee.id)")
     Console.line("  scause 0x\(hexadecimal(cause))")
     Console.line("  sepc   0x\(hexadecimal(read_sepc()))")
     Console.line("  stval  0x\(hexadecimal(stval))")
@@ -30,7 +30,7 @@ import RISCV
         }
         Console.line(line)
     }
-    unsafe printBacktrace(from: read_sepc(), framePointer: registers[8], stackTop: hart!.pointee.stack_top)
+    unsafe printBacktrace(from: read_sepc(), framePointer: registers[8], stackTop: hart.pointee.stack_top)
 }
 
 @unsafe private func registersOf(_ frame: UnsafeMutablePointer<host_trap_frame>) -> [UInt64] {

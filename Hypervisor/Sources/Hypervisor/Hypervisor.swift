@@ -79,7 +79,7 @@ import RISCV
         if cpu.runningOn == nil, idleMask >> target & 1 == 0, idleMask != 0 {
             target = UInt64(idleMask.trailingZeroBitCount)
         }
-        let me = unsafe current_hart()!.pointee.id
+        let me = unsafe current_hart().pointee.id
         guard target != me else { return }
         // A hart that has been called is not idle any more: the next call is for another.
         idleMask &= ~(1 << target)

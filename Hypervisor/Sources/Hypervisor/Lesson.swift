@@ -32,6 +32,18 @@ enum Lesson {
     }
 
     private func showAllocator(_ pages: PageAllocator) {
+        Self.showArray()
+        // The log's allocator could not give back; this one can.
+        let before = pages.freePageCount
+        guard let block = pages.allocatePages(16, alignment: 16 * pageSize) else { return }
+        let during = pages.freePageCount
+        pages.freePages(at: block, count: 16)
+        Console.line(
+            "pages: 16 taken, \(before - during) fewer free; given back, \(before - pages.freePageCount) fewer")
+    }
+
+    /// An array that grows: the heap works.
+    static func showArray() {
         var v: [UInt8] = []
         for letter in "abc".utf8 { v.append(letter) }
         var line = "v = ["
@@ -42,11 +54,5 @@ enum Lesson {
             line += "'"
         }
         Console.line(line + "]")
-        // The log's allocator could not give back; this one can.
-        let before = pages.freePageCount
-        guard let block = pages.allocatePages(16, alignment: 16 * pageSize) else { return }
-        let during = pages.freePageCount
-        pages.freePages(at: block, count: 16)
-        Console.line("pages: 16 taken, \(before - during) fewer free; given back, \(before - pages.freePageCount) fewer")
     }
 }

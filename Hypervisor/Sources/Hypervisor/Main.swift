@@ -30,7 +30,11 @@ private func boot(hart: UInt64, deviceTree: UInt64, heapEnd: UInt64) throws(Boot
     let platform = try readPlatform(blob)
     if let uart = platform.uart { Console.use(uart: uart.address) }
     let pages = collectMemory(platform, tree: (deviceTree, deviceTree + UInt64(blob.count)), heapEnd: heapEnd)
-    if let name = platform.argument("lesson"), let lesson = Lesson(name) { lesson.run(pages) }
+    if let name = platform.argument("lesson") {
+        if let lesson = Lesson(name) { lesson.run(pages) }
+        // In a lesson with a guest: what the lesson before it has shown stays.
+        Lesson.showArray()
+    }
 
     let hasSstc = probe_stimecmp() == 1
     let hypervisor = Hypervisor(

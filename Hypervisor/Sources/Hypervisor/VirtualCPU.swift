@@ -51,7 +51,7 @@ struct VirtualInterrupts: OptionSet {
     init(id: Int, guest: Guest, page: UInt64) {
         self.id = id
         self.guest = guest
-        unsafe state = UnsafeMutableRawPointer(bitPattern: UInt(page))!.bindMemory(to: vcpu_state.self, capacity: 1)
+        unsafe state = memory_at(page).bindMemory(to: vcpu_state.self, capacity: 1)
     }
 
     /// A register of the guest's; x0 reads 0 and ignores writes.
@@ -91,7 +91,8 @@ struct VirtualInterrupts: OptionSet {
         // vsstatus.FS, which is theirs.
         new.sstatus = StatusBits.spp | StatusBits.fsInitial
         // VSXL 64 bits; VTW: WFI traps, so that another may run; SPV and SPVP: SRET goes to VS-mode.
-        new.hstatus = HypervisorStatusBits.vsxl64 | HypervisorStatusBits.vtw | HypervisorStatusBits.spv
+        new.hstatus =
+            HypervisorStatusBits.vsxl64 | HypervisorStatusBits.vtw | HypervisorStatusBits.spv
             | HypervisorStatusBits.spvp
         new.vsstatus = 2 << 32
         new.vsie = 0
