@@ -58,6 +58,7 @@ private final class Run {
 
     func step(_ input: inout FuzzInput) {
         let operation = input.byte()
+        let before = (board.requests, output.count)
         switch operation {
         case 0x00...0x3F:
             access(rtc, &input, registers: 2)
@@ -95,6 +96,9 @@ private final class Run {
             power.reset()
         }
         checkRules()
+        let mayAsk = (0x40...0xAF).contains(operation)
+        check(mayAsk || board.requests == before.0, "the clock never ends the machine, nor does time")
+        check((0x90...0xAF).contains(operation) || output.count == before.1, "nothing else prints")
     }
 
     func access(_ device: any Device, _ input: inout FuzzInput, registers: UInt64) {
@@ -104,7 +108,9 @@ private final class Run {
         if how & 0x40 != 0 {
             device.write(input.number(bytes: width), offset: offset, width: width)
         } else {
+            let before = (board.requests, output.count)
             let value = device.read(offset: offset, width: width)
+            check(before == (board.requests, output.count), "who only reads ends nothing and prints nothing")
             check(width == 8 || value >> (8 * UInt64(width)) == 0, "a read gives no more bits than were asked for")
         }
     }

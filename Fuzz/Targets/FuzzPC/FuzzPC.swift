@@ -1,6 +1,6 @@
 // What a PC has besides its disks and clocks, under any accesses: the screen, keyboard and mouse behind their controller,
-// PCI configuration space, and what firmware asks. No access may trap, and whatever the screen's registers say, it can
-// be drawn.
+// PCI configuration space, and what firmware asks. No access may trap; whatever the screen's registers say, it can be
+// drawn; what a device is stays so; a request reaches the memory that it names; and who reads gets to the end of the keys.
 internal import Devices
 internal import FuzzInput
 internal import FuzzRAM
@@ -52,18 +52,25 @@ public func fuzzOne(_ data: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
             controller.poll()
         case 0x60...0x8F: vga.write(UInt64(input.byte()), offset: UInt64(operation) % 32, width: 1)
         case 0x90...0x9F: _ = vga.read(offset: UInt64(operation) % 32, width: 1 << Int(operation & 3))
-        case 0xA0...0xBF: access(pci, &input, operation)
+        case 0xA0...0xA7:
+            // A register of one of the functions that there are, as guests do it.
+            let function = UInt64([0x0000, 0x0800, 0x0900][Int(operation) % 3])
+            let register = UInt64(input.byte())
+            pci.write(0x8000_0000 | function | register & 0xFC, offset: 0, width: 4)
+            pci.write(input.number(bytes: 4), offset: PCIConfigurationPorts.dataOffset + (register & 3), width: 4)
+        case 0xA8...0xBF: access(pci, &input, operation)
         case 0xC0...0xDF: access(firmware, &input, operation)
         case 0xE0...0xEF:
             // A request as firmware makes it: control, length, address, all big-endian.
             let bytes = input.bytes(16)
             try? ram.memory.write(bytes, at: 0x1000)
-            firmware.write(UInt64((0x1000 as UInt32).byteSwapped), offset: 8, width: 4)
+            request(firmware, ram.memory)
         case 0xF0...0xF7:
             let screen = TextScreen(vga.state, memory: text)
             check(screen.cells.count == screen.columns * screen.rows, "each cell is there")
             check(screen.pixels().colors.count == screen.cells.count * 128, "and each of its points")
             _ = screen.terminalText()
+            check(vga.state.palette.allSatisfy { $0 < 64 }, "colors have six bits")
         default: access(vga, &input, operation)
         }
         let status = KeyboardController.Status(rawValue: controller.readByte(offset: 4))
@@ -71,8 +78,44 @@ public func fuzzOne(_ data: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
         check(!auxiliaryLine.isRaised || status.contains(.auxiliaryOutputBufferFull), "nor from the mouse")
         check(!(keyboardLine.isRaised && auxiliaryLine.isRaised), "one byte makes one interrupt")
         check(keyboard.state.codes.count <= PS2Queue.capacity, "the keyboard keeps at most sixteen codes")
+        check(pci.configurationAddress & 0x7F00_0003 == 0, "bits that there are none of read 0")
     }
+    for (function, original) in zip(pci.functions, PCIFunction.piix3Board()) {
+        for register in [0, 1, 2, 3, 8, 9, 10, 11, 14, 0x2C] {
+            check(function.registers[register] == original.registers[register], "a device stays what it is")
+        }
+    }
+    firmware.write(UInt64(FirmwareConfiguration.Item.signature), offset: 0, width: 2)
+    check(firmware.read(offset: 1, width: 4) == 0x554D_4551, "firmware is known by its signature, QEMU")
+    drain(controller)
     return 0
+}
+
+/// Serves the request at 0x1000, and looks at places all over memory.
+private func request(_ firmware: FirmwareConfiguration, _ memory: GuestMemory) {
+    func number(_ offset: UInt64, _ count: Int) -> UInt64 {
+        let bytes = (try? memory.readBytes(at: 0x1000 + offset, count: count)) ?? []
+        return bytes.reduce(0) { $0 << 8 | UInt64($1) }
+    }
+    func places() -> [UInt8] { (0..<64).map { (try? memory.read(at: 0x4000 * $0 + 0x17)) ?? 0 } }
+    let (length, target) = (number(4, 4), number(8, 8))
+    let before = places()
+    firmware.write(0, offset: 4, width: 4)
+    firmware.write(UInt64((0x1000 as UInt32).byteSwapped), offset: 8, width: 4)
+    check(number(0, 4) <= 1, "a request is done, or an error")
+    for (index, (old, new)) in zip(before, places()).enumerated() where old != new {
+        check(UInt64(0x4000 * index + 0x17) &- target < length, "nothing is written beside the target")
+    }
+}
+
+/// Reads until there is nothing more to read.
+private func drain(_ controller: KeyboardController) {
+    var reads = 0
+    while controller.readByte(offset: 4) & 0x01 != 0 {
+        _ = controller.readByte(offset: 0)
+        reads += 1
+        check(reads <= 2 + 3 * PS2Queue.capacity, "keyboard and mouse keep no more than their queues hold")
+    }
 }
 
 private func access(_ device: any Device, _ input: inout FuzzInput, _ operation: UInt8) {
