@@ -4,7 +4,9 @@
 #include <stdint.h>
 
 #define CSR_READ(name) \
-    static inline uint64_t read_##name(void) { \
+    #pragma clang assume_nonnull begin
+
+static inline uint64_t read_##name(void) { \
         uint64_t value; \
         __asm__ volatile("csrr %0, " #name : "=r"(value)::"memory"); \
         return value; \
@@ -49,7 +51,6 @@ static inline void hfence_vvma_all(void) { __asm__ volatile(".insn r 0x73, 0, 0x
 static inline uint64_t frame_pointer(void) { return (uint64_t)__builtin_frame_address(0); }
 // The pointer to this hart's `struct hart`, which the register tp holds.
 struct hart;
-#pragma clang assume_nonnull begin
 static inline struct hart *current_hart(void) {
     struct hart *hart;
     __asm__ volatile("mv %0, tp" : "=r"(hart));
@@ -58,7 +59,6 @@ static inline struct hart *current_hart(void) {
 
 // Memory that the hypervisor has allocated, which is never at 0.
 static inline void *memory_at(uint64_t address) { return (void *)address; }
-#pragma clang assume_nonnull end
 
 // Registers of devices.
 static inline uint8_t volatile_load_8(const uint8_t *address) { return *(const volatile uint8_t *)address; }
@@ -74,3 +74,5 @@ static inline void lock_acquire(uint32_t *flag) {
     }
 }
 static inline void lock_release(uint32_t *flag) { __atomic_store_n(flag, 0, __ATOMIC_RELEASE); }
+
+#pragma clang assume_nonnull end
