@@ -3,10 +3,10 @@
 #pragma once
 #include <stdint.h>
 
-#define CSR_READ(name) \
-    #pragma clang assume_nonnull begin
+#pragma clang assume_nonnull begin
 
-static inline uint64_t read_##name(void) { \
+#define CSR_READ(name) \
+    static inline uint64_t read_##name(void) { \
         uint64_t value; \
         __asm__ volatile("csrr %0, " #name : "=r"(value)::"memory"); \
         return value; \
