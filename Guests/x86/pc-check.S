@@ -51,6 +51,7 @@
 #define VECTOR_SPURIOUS 0xFF
 
 #define PATIENCE 100000000              // how often something is looked at before it has failed
+#define PORT_PATIENCE 100000            // the same at a disk's port, where each look takes a thousand times as long
 #define SLICES 20                       // how often each processor switches tasks
 
 // ---- The boot sector ----
@@ -857,7 +858,7 @@ check_disk1:
     // Waits for the drive to be ready and gives it the command AL for sector ESI of the drive in BL. CF: it never was.
 disk_command:
     pushl   %eax
-    movl    $PATIENCE / 100, %ecx
+    movl    $PORT_PATIENCE, %ecx
     movw    $0x1F7, %dx
 1:  inb     %dx, %al
     andb    $0xC0, %al
@@ -914,7 +915,7 @@ write_sector:
     movb    $0x30, %al
     call    disk_command
     jc      failed
-    movl    $PATIENCE / 100, %ecx
+    movl    $PORT_PATIENCE, %ecx
     movw    $0x3F6, %dx                 // the alternate status leaves the interrupt alone
 1:  inb     %dx, %al
     testb   $1 << 3, %al                // DRQ
