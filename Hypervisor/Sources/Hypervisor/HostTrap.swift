@@ -10,10 +10,9 @@ import RISCV
 }
 
 @unsafe private func printDeath(cause: UInt64, stval: UInt64, frame: UnsafeMutablePointer<host_trap_frame>) {
-    let hart = unsafe current_hart()
     Console.line("")
     Console.line("hypervisor: trap in HS-mode: \(trapCauseName(cause))")
-    unsafe Console.line("  hart   \(hart!.pointee.id)")
+    Console.line("  hart   \(current_hart_id())")
     Console.line("  scause 0x\(hexadecimal(cause))")
     Console.line("  sepc   0x\(hexadecimal(read_sepc()))")
     Console.line("  stval  0x\(hexadecimal(stval))")
@@ -30,7 +29,7 @@ import RISCV
         }
         Console.line(line)
     }
-    unsafe printBacktrace(from: read_sepc(), framePointer: registers[8], stackTop: hart!.pointee.stack_top)
+    printBacktrace(from: read_sepc(), framePointer: registers[8], stackTop: current_stack_top())
 }
 
 @unsafe private func registersOf(_ frame: UnsafeMutablePointer<host_trap_frame>) -> [UInt64] {
