@@ -39,17 +39,18 @@ import RISCV
 }
 
 /// The callers, by the chain of frame pointers: the return address is 8 bytes below where one points, the caller's frame
-/// pointer 16. Names are found by scripts/riscv, which knows the program's symbols.
+/// pointer 16. Names come from the boot bundle.
 private func printBacktrace(from pc: UInt64, framePointer: UInt64, stackTop: UInt64) {
     Console.line("  backtrace")
-    Console.line("    #0 0x\(hexadecimal(pc))")
+    Console.line("    #0 0x\(hexadecimal(pc))\(Symbols.name(of: pc))")
     var frame = framePointer
     for depth in 1..<32 {
         guard frame % 8 == 0, frame >= 16, frame <= stackTop, frame > stackTop - 65536 else { break }
         guard let words = unsafe UnsafePointer<UInt64>(bitPattern: UInt(frame - 16)) else { break }
         let caller = unsafe words[1]
         guard caller != 0 else { break }
-        Console.line("    #\(depth) 0x\(hexadecimal(caller))")
+        // The call is the instruction before the address to return to.
+        Console.line("    #\(depth) 0x\(hexadecimal(caller))\(Symbols.name(of: caller - 1))")
         let next = unsafe words[0]
         guard next > frame else { break }
         frame = next
