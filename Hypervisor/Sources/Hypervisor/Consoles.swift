@@ -26,10 +26,11 @@ struct Consoles {
         case type(UInt8)
         case next
         case list
+        case quit
         case nothing
     }
 
-    /// Ctrl-A is for the hypervisor: n goes to the next guest, ? lists them, a second Ctrl-A is one for the guest.
+    /// Ctrl-A is for the hypervisor: n goes to the next guest, ? lists them, x ends the machine, a second Ctrl-A is one for the guest.
     mutating func action(of byte: UInt8) -> Action {
         guard escaped else {
             escaped = byte == 1
@@ -39,17 +40,23 @@ struct Consoles {
         switch byte {
         case UInt8(ascii: "n"): return .next
         case UInt8(ascii: "?"): return .list
+        case UInt8(ascii: "x"): return .quit
         case 1: return .type(1)
         default: return .nothing
         }
     }
 
+    /// What a guest has printed that nobody has seen.
+    mutating func takeUnseen(of guest: Guest) -> [UInt8] {
+        guard kept.indices.contains(guest.index) else { return [] }
+        let bytes = kept[guest.index]
+        kept[guest.index] = []
+        return bytes
+    }
+
     /// Gives the console to a guest, and shows what it has printed meanwhile.
     mutating func show(_ guest: Guest) {
         current = guest.index
-        guard kept.indices.contains(current) else { return }
-        let bytes = kept[current]
-        kept[current] = []
-        for byte in bytes { Console.write(byte) }
+        for byte in takeUnseen(of: guest) { Console.write(byte) }
     }
 }

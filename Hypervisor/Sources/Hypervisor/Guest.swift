@@ -43,10 +43,12 @@ final class Guest {
         vmid = UInt64(index + 1)
         timeDelta = 0 &- read_time()
         for id in 0..<harts {
-            guard let page = hypervisor.pages.allocatePages(1, alignment: pageSize) else {
+            guard let page = hypervisor.pages.allocatePages(1, alignment: pageSize),
+                let cpu = VirtualCPU(id: id, guest: self, page: page)
+            else {
                 throw BootFailure(text: "there is no memory left for a virtual hart")
             }
-            cpus.append(VirtualCPU(id: id, guest: self, page: page))
+            cpus.append(cpu)
         }
         let lines = cpus.map { VirtualInterruptLine(cpu: $0, interrupt: .external) as any InterruptLine }
         plic = PLIC(sources: GuestLayout.plicSources, contexts: lines)
@@ -67,6 +69,20 @@ final class Guest {
         }
         return nil
     }
+
+    /// Gives its memory back, once no hart runs it any more. The device models stay: they take little.
+    func freeMemory() {
+        guard ended != nil, !memoryIsFree, cpus.allSatisfy({ $0.runningOn == nil }) else { return }
+        memoryIsFree = true
+        pageTable.free()
+        for region in memory.regions {
+            hypervisor.pages.freePages(
+                at: unsafe UInt64(UInt(bitPattern: region.bytes.baseAddress)), count: Int(region.size / pageSize))
+        }
+    }
+
+    /// Whether the memory has been given back.
+    private(set) var memoryIsFree = false
 
     /// What has been typed and not been read, where the guest takes it by the SBI instead of the UART.
     var typed: [UInt8] = []

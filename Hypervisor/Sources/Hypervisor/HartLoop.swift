@@ -110,6 +110,7 @@ struct HartLoop {
         // WFI also ends for what is pending for the virtual hart that was here last, and enabled by its vsie.
         write_vsie(0)
         write_hvip(0)
+        write_hgatp(0)
         loaded = nil
         setTimer(othersDeadline(besides: nil) ?? UInt64.max)
         hypervisor.idleMask |= 1 << UInt64(hart)
@@ -153,6 +154,15 @@ struct HartLoop {
         }
         cpu.runningOn = nil
         save(cpu)
+        if cpu.guest.ended != nil { leave(cpu.guest) }
+    }
+
+    /// Forgets a guest that has ended: this hart's hgatp is not to refer to tables that are memory for others soon. The
+    /// VMID is never given again, so what the TLB still has of it is met by nobody.
+    private mutating func leave(_ guest: Guest) {
+        loaded = nil
+        write_hgatp(0)
+        guest.freeMemory()
     }
 
     /// The hypervisor's timer while the guest runs: the end of its time, where others wait; without Sstc the guest's

@@ -10,10 +10,9 @@ import RISCV
 }
 
 @unsafe private func printDeath(cause: UInt64, stval: UInt64, frame: UnsafeMutablePointer<host_trap_frame>) {
-    let hart = unsafe current_hart()
     Console.line("")
     Console.line("hypervisor: trap in HS-mode: \(trapCauseName(cause))")
-    unsafe Console.line("  hart   \(hart.pointee.id)")
+    Console.line("  hart   \(current_hart_id())")
     Console.line("  scause 0x\(hexadecimal(cause))")
     Console.line("  sepc   0x\(hexadecimal(read_sepc()))")
     Console.line("  stval  0x\(hexadecimal(stval))")
@@ -30,7 +29,7 @@ import RISCV
         }
         Console.line(line)
     }
-    unsafe printBacktrace(from: read_sepc(), framePointer: registers[8], stackTop: hart.pointee.stack_top)
+    printBacktrace(from: read_sepc(), framePointer: registers[8], stackTop: current_stack_top())
 }
 
 @unsafe private func registersOf(_ frame: UnsafeMutablePointer<host_trap_frame>) -> [UInt64] {
@@ -40,17 +39,18 @@ import RISCV
 }
 
 /// The callers, by the chain of frame pointers: the return address is 8 bytes below where one points, the caller's frame
-/// pointer 16. Names are found by scripts/riscv, which knows the program's symbols.
+/// pointer 16. Names come from the boot bundle.
 private func printBacktrace(from pc: UInt64, framePointer: UInt64, stackTop: UInt64) {
     Console.line("  backtrace")
-    Console.line("    #0 0x\(hexadecimal(pc))")
+    Console.line("    #0 0x\(hexadecimal(pc))\(Symbols.name(of: pc))")
     var frame = framePointer
     for depth in 1..<32 {
         guard frame % 8 == 0, frame >= 16, frame <= stackTop, frame > stackTop - 65536 else { break }
         guard let words = unsafe UnsafePointer<UInt64>(bitPattern: UInt(frame - 16)) else { break }
         let caller = unsafe words[1]
         guard caller != 0 else { break }
-        Console.line("    #\(depth) 0x\(hexadecimal(caller))")
+        // The call is the instruction before the address to return to.
+        Console.line("    #\(depth) 0x\(hexadecimal(caller))\(Symbols.name(of: caller - 1))")
         let next = unsafe words[0]
         guard next > frame else { break }
         frame = next

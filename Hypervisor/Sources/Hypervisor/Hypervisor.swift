@@ -79,8 +79,7 @@ import RISCV
         if cpu.runningOn == nil, idleMask >> target & 1 == 0, idleMask != 0 {
             target = UInt64(idleMask.trailingZeroBitCount)
         }
-        let me = unsafe current_hart().pointee.id
-        guard target != me else { return }
+        guard target != current_hart_id() else { return }
         // A hart that has been called is not idle any more: the next call is for another.
         idleMask &= ~(1 << target)
         SBIFirmware.sendInterrupt(mask: 1 << target)
@@ -93,6 +92,10 @@ import RISCV
         for cpu in guest.cpus {
             cpu.runState = .stopped
             if let hart = cpu.runningOn { SBIFirmware.sendInterrupt(mask: 1 << UInt64(hart)) }
+        }
+        // Nobody can switch to it any more: what it has printed in the dark is shown now.
+        for line in consoles.takeUnseen(of: guest).split(separator: UInt8(ascii: "\n")) {
+            Console.line("[", guest.name + [UInt8]("] ".utf8) + line.filter { $0 != 13 })
         }
         let rest = guests.filter { $0.ended == nil }
         guard let next = rest.first else {
@@ -109,6 +112,7 @@ import RISCV
             case .type(let byte): guests[consoles.current].type(byte)
             case .next: showNext()
             case .list: printGuests()
+            case .quit: SBIFirmware.shutDown(failed: false)
             case .nothing: break
             }
         }

@@ -30,6 +30,8 @@ private func boot(hart: UInt64, deviceTree: UInt64, heapEnd: UInt64) throws(Boot
     let platform = try readPlatform(blob)
     if let uart = platform.uart { Console.use(uart: uart.address) }
     let pages = collectMemory(platform, tree: (deviceTree, deviceTree + UInt64(blob.count)), heapEnd: heapEnd)
+    let bundle = try readBundle(platform)
+    if let symbols = bundle?.file([UInt8]("symbols".utf8)) { Symbols.use(symbols) }
     if let name = platform.argument("lesson") {
         if let lesson = Lesson(name) { lesson.run(pages) }
         // In a lesson with a guest: what the lesson before it has shown stays.
@@ -42,7 +44,7 @@ private func boot(hart: UInt64, deviceTree: UInt64, heapEnd: UInt64) throws(Boot
     hypervisor.acquire()
     hypervisor.hartMask = 1 << hart
     // The other harts come when there is something to do: before that they would wait for the lock.
-    try loadGuests(hypervisor)
+    try loadGuests(hypervisor, from: bundle)
     if let seconds = platform.argument("seconds").flatMap({ BundleManifest.number($0) }), seconds < 1 << 20 {
         hypervisor.endOfTime = read_time() + seconds * platform.timebaseFrequency
     }
@@ -93,18 +95,22 @@ private func chooseMode(_ platform: Platform) throws(BootFailure) -> GStageMode 
             ?? "hgatp keeps no mode: there is no second stage of translation")
 }
 
-private func loadGuests(_ hypervisor: Hypervisor) throws(BootFailure) {
-    guard let bundle = hypervisor.platform.bundle,
-        let start = unsafe UnsafeRawPointer(bitPattern: UInt(bundle.start))
-    else {
-        throw BootFailure(text: "there is no boot bundle: give one by QEMU's -initrd")
+/// The boot bundle; nil when QEMU was given none.
+private func readBundle(_ platform: Platform) throws(BootFailure) -> CPIOArchive? {
+    guard let bundle = platform.bundle, let start = unsafe UnsafeRawPointer(bitPattern: UInt(bundle.start)) else {
+        return nil
     }
-    let archive: CPIOArchive
     do throws(CPIOError) {
-        archive = unsafe try CPIOArchive(
+        return unsafe try CPIOArchive(
             ImageBytes(UnsafeRawBufferPointer(start: start, count: Int(bundle.end - bundle.start))))
     } catch {
         throw BootFailure(text: error.text)
+    }
+}
+
+private func loadGuests(_ hypervisor: Hypervisor, from bundle: CPIOArchive?) throws(BootFailure) {
+    guard let archive = bundle else {
+        throw BootFailure(text: "there is no boot bundle: give one by QEMU's -initrd")
     }
     guard let manifest = archive.file([UInt8]("manifest".utf8)) else {
         throw BootFailure(text: "the boot bundle has no file manifest")

@@ -48,10 +48,11 @@ struct VirtualInterrupts: OptionSet {
     var exits = ExitCounts()
 
     /// - Parameter page: 4 KiB of zeros for its state.
-    init(id: Int, guest: Guest, page: UInt64) {
+    init?(id: Int, guest: Guest, page: UInt64) {
+        guard let memory = unsafe UnsafeMutableRawPointer(bitPattern: UInt(page)) else { return nil }
         self.id = id
         self.guest = guest
-        unsafe state = memory_at(page).bindMemory(to: vcpu_state.self, capacity: 1)
+        unsafe state = memory.bindMemory(to: vcpu_state.self, capacity: 1)
     }
 
     /// A register of the guest's; x0 reads 0 and ignores writes.

@@ -3,8 +3,6 @@
 #pragma once
 #include <stdint.h>
 
-#pragma clang assume_nonnull begin
-
 #define CSR_READ(name) \
     static inline uint64_t read_##name(void) { \
         uint64_t value; \
@@ -49,16 +47,6 @@ static inline void hfence_gvma_vmid(uint64_t vmid) {
 }
 static inline void hfence_vvma_all(void) { __asm__ volatile(".insn r 0x73, 0, 0x11, x0, x0, x0" ::: "memory"); }
 static inline uint64_t frame_pointer(void) { return (uint64_t)__builtin_frame_address(0); }
-// The pointer to this hart's `struct hart`, which the register tp holds.
-struct hart;
-static inline struct hart *current_hart(void) {
-    struct hart *hart;
-    __asm__ volatile("mv %0, tp" : "=r"(hart));
-    return hart;
-}
-
-// Memory that the hypervisor has allocated, which is never at 0.
-static inline void *memory_at(uint64_t address) { return (void *)address; }
 
 // Registers of devices.
 static inline uint8_t volatile_load_8(const uint8_t *address) { return *(const volatile uint8_t *)address; }
@@ -74,5 +62,3 @@ static inline void lock_acquire(uint32_t *flag) {
     }
 }
 static inline void lock_release(uint32_t *flag) { __atomic_store_n(flag, 0, __ATOMIC_RELEASE); }
-
-#pragma clang assume_nonnull end

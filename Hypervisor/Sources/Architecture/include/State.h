@@ -46,9 +46,28 @@ void restore_floating_point(struct vcpu_state *vcpu);
 void secondary_entry(void);
 void host_trap_vector(void);
 
+// The hart that this runs on.
+static inline uint64_t current_hart_id(void) {
+    uint64_t id;
+    __asm__ volatile("ld %0, 40(tp)" : "=r"(id));
+    return id;
+}
+static inline uint64_t current_stack_top(void) {
+    uint64_t top;
+    __asm__ volatile("ld %0, 0(tp)" : "=r"(top));
+    return top;
+}
+static inline uint64_t current_stack_guard(void) {
+    uint64_t page;
+    __asm__ volatile("ld %0, 56(tp)" : "=r"(page));
+    return page;
+}
+
 // Linker script.
 extern char hypervisor_start[], hypervisor_end[], boot_stack_guard[];
 
+_Static_assert(offsetof(struct hart, id) == 40, "current_hart_id");
+_Static_assert(offsetof(struct hart, stack_guard) == 56, "current_stack_guard");
 _Static_assert(offsetof(struct vcpu_state, pc) == 256, "VCPU_PC");
 _Static_assert(offsetof(struct vcpu_state, host_sp) == 312, "VCPU_HOST_SP");
 _Static_assert(offsetof(struct vcpu_state, f) == 392, "VCPU_F");
