@@ -39,7 +39,7 @@ final class Guest {
         self.hypervisor = hypervisor
         self.memory = memory
         self.pageTable = pageTable
-        // VMID 0 is for none; those above what hgatp keeps are all one, and then every switch fences.
+        // VMID 0 is for none. hgatp may keep fewer bits than this takes: HartLoop fences then at every switch.
         vmid = UInt64(index + 1)
         timeDelta = 0 &- read_time()
         for id in 0..<harts {
@@ -117,5 +117,6 @@ final class GuestConsole: CharacterPort {
 enum GuestEnd {
     case poweredOff
     case failed
+    /// It asked to be started anew, which is not done yet: it ends.
     case reboot
 }

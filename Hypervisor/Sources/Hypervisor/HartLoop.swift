@@ -207,6 +207,11 @@ struct HartLoop {
         if hypervisor.hasSstc { write_vstimecmp(state.vstimecmp) }
         write_htimedelta(cpu.guest.timeDelta)
         write_hgatp(cpu.guest.hgatp)
+        if read_hgatp() != cpu.guest.hgatp {
+            // The VMID is cut, so another guest's translations may go by the same one.
+            hfence_gvma_all()
+            hfence_vvma_all()
+        }
         // The image was copied by another hart, perhaps, and FENCE.I is for one's own.
         fence_i()
         set_sstatus(StatusBits.fsDirty)

@@ -3,7 +3,7 @@ import RISCV
 
 /// The harts besides the one that the firmware boots.
 enum SecondaryHarts {
-    /// Each hart's stack, above a page that is its guard, and below its emergency stack.
+    /// Each hart's stack, above a page that is to be its guard once HS-mode has paging, and below its emergency stack.
     private static let stackPages = 16
     private static let emergencyPages = 4
 
