@@ -6,7 +6,7 @@
 // guest fills in the words behind its first instruction.
 //
 // There are two tables. "fenced" leaves out what ends the machine or stops the processor, so that all rounds are made
-// and the guest ends by itself with status 0; and it addresses no sector of a disk from FENCE on. "wild" leaves out
+// and the guest ends by itself with status 0; and it addresses no sector of a disk from 64 + 65,536 on. "wild" leaves out
 // nothing.
 #include "guest.h"
 
@@ -333,8 +333,8 @@ fenced:
     // A serial port; and where others would be.
     place   GUEST_SERIAL_PORT, 8
     place   0x2F8, 8
-    // 8042: data; its status; commands below 0x80, those from 0xA0 and 0xE0 on, and of those that take a byte for one of
-    // the devices all but 0xD1, by which the next byte resets the machine.
+    // 8042: data; its status; commands below 0x80, those from 0xA0 and 0xE0 on, and of those that take a byte for one
+    // of the devices all but 0xD1, by which the next byte resets the machine.
     place   0x60
     place   0x60
     place   0x64, kind=NO_WRITES
@@ -369,7 +369,7 @@ fenced:
     place   0xCF8, widths=4, kind=NO_STRINGS, and=0xFFFC, or=0x80000000
     place   0xCF9, and=0xFFFFFFFB
     place   0xCFC, 4
-    // fw_cfg: items, data, and the address of a request, in which the bytes are turned around: 0x00300000 to 0x003000F0.
+    // fw_cfg: items, data, and the address of a request, its bytes turned around: 0x00300000 to 0x003000F0.
     place   0x510, 8
     place   0x519, 3
     place   0x510, widths=2, and=0x3F
@@ -390,8 +390,8 @@ fenced:
     place   0x608
     place   0x60C, and=0xF9F9F9F9
     place   0x60D, 3, and=0xF9F9F9F9
-    // The ATA channels, and the bytes beside a register for accesses that are wider. Addresses have 0 in all registers but
-    // the lowest, which is below 64, so a command begins at a sector below 64 or beyond the end of any disk that is
+    // The ATA channels, and the bytes beside a register for accesses that are wider. Addresses have 0 in all registers
+    // but the lowest, which is below 64, so a command begins at a sector below 64 or beyond the end of any disk that is
     // smaller than 8 GiB; and it goes on for 65,536 sectors at the most.
     .irp    block, 0x1F0, 0x170
     .rept   4
@@ -426,8 +426,8 @@ fenced:
     .endr
     // Nothing at all.
     place   0x1000, 0xF000
-    // Screen memory, option ROMs, what a BIOS would have taken; the hole, its interrupt controllers, a BIOS's own place.
-    // They get no vectors but fixed ones: NMI, SMI and INIT would stop the processor.
+    // Screen memory, option ROMs; the hole, its interrupt controllers, a BIOS's own place. The controllers get none but
+    // fixed vectors: NMI, SMI and INIT would stop the processor.
     place   0xA0000, 0x20000, kind=MEMORY
     place   0xC0000, 0x20000, kind=MEMORY
     place   0xC0000000, 0x3EBFF000, kind=MEMORY
