@@ -69,7 +69,10 @@ public func fuzzOne(_ data: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
             let screen = TextScreen(vga.state, memory: text)
             check(screen.cells.count == screen.columns * screen.rows, "each cell is there")
             check(screen.pixels().colors.count == screen.cells.count * 128, "and each of its points")
-            _ = screen.terminalText()
+            // A row that there may be none of, and a window as narrow as none.
+            for row in -1...screen.rows {
+                _ = screen.terminalText(row: row, columns: Int(operation) % (screen.columns + 2) - 1)
+            }
             check(vga.state.palette.allSatisfy { $0 < 64 }, "colors have six bits")
         default: access(vga, &input, operation)
         }
