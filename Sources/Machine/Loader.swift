@@ -8,7 +8,6 @@ internal import Host
 struct Loader {
     let configuration: MachineConfiguration
     let memory: GuestMemory
-    let hostMemory: HostMemory
     let disks: [any BlockStore]
     let firmware: FirmwareImage?
 
@@ -176,7 +175,6 @@ struct Loader {
     ) throws(MachineError) -> LoadedImage {
         do throws(ELFError) {
             let elf = try ELFImage(image)
-            if imageAddress == nil { prepareMemory(kernelStart: elf.span.start, kernelSize: elf.span.size) }
             if requirePVH, elf.pvhEntryPoint == nil { throw .noEntryProtocol }
             return try elf.load(into: memory, parameters, imageAddress: imageAddress)
         } catch {
@@ -188,10 +186,6 @@ struct Loader {
         _ image: ImageBytes, path: String, _ parameters: BootParameters, _ entry: MachineConfiguration.LinuxEntry
     ) throws(MachineError) -> LoadedImage {
         let linux = try Self.linux(path) { () throws(LinuxImageError) in try LinuxImage(image) }
-        let start = linux.header.preferredAddress
-        prepareMemory(
-            kernelStart: start - min(start, Self.segmentOffset),
-            kernelSize: UInt64(linux.header.initSize) + Self.segmentOffset)
         guard entry != .linux64, let inside = try decompress(linux, path: path, isRequired: entry == .pvh) else {
             return try Self.linux(path) { () throws(LinuxImageError) in try linux.load(into: memory, parameters) }
         }
@@ -278,25 +272,6 @@ struct Loader {
     /// Where in the file Linux's ELF images have their first segment, which goes to the preferred address (`.text` in
     /// arch/x86/kernel/vmlinux.lds.S, with the linker's -z max-page-size=0x200000).
     private static let segmentOffset: UInt64 = 2 << 20
-
-    /// Gives the host's huge pages to the memory that a starting kernel is sure to touch: its own, what it allocates
-    /// behind it, and the top of the low memory, from which early allocations come. A guest's first touch of a page
-    /// of 4 KiB is an exit to the host's kernel, and there would be some 25,000 of them.
-    ///
-    /// It is done before anything is loaded, while the memory is empty: then there is nothing to copy.
-    private func prepareMemory(kernelStart: UInt64, kernelSize: UInt64) {
-        let low = min(configuration.memoryBytes, BoardLayout.holeStart)
-        let step = HostMemory.hugePageSize
-        let kernelEnd = min(low, kernelStart &+ kernelSize &+ Self.earlyAllocations)
-        _ = hostMemory.collapse(0..<step)
-        if kernelStart < kernelEnd { _ = hostMemory.collapse(kernelStart..<kernelEnd) }
-        if low > kernelEnd &+ Self.topAllocations { _ = hostMemory.collapse(low - Self.topAllocations..<low) }
-    }
-
-    /// Bytes behind the kernel's own that Debian's kernels touched up to init, with some to spare.
-    private static let earlyAllocations: UInt64 = 40 << 20
-    /// Bytes at the top of low memory likewise: page structures, per-CPU areas and the initrd.
-    private static let topAllocations: UInt64 = 8 << 20
 
     // MARK: Files and words
 

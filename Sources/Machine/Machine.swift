@@ -110,7 +110,7 @@ public final class Machine: @unchecked Sendable {
         let firmware = if let files = configuration.firmware { try FirmwareImage(files) } else { nil as FirmwareImage? }
         try MachineError.catching { () throws(KVMError) in try firmware?.show(kernel) }
         let loaded = try Loader(
-            configuration: configuration, memory: memory, hostMemory: hostMemory, disks: disks, firmware: firmware
+            configuration: configuration, memory: memory, disks: disks, firmware: firmware
         ).load()
         let lifecycle = Lifecycle()
         let doorbell = BoardDoorbell()

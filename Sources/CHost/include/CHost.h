@@ -16,19 +16,10 @@
 #include <unistd.h>
 
 enum {
-    // memfd_create(2); MFD_NOEXEC_SEAL is Linux 6.3.
+    // memfd_create(2).
     CHOST_MFD_CLOEXEC = 0x1,
-    CHOST_MFD_ALLOW_SEALING = 0x2,
-    CHOST_MFD_NOEXEC_SEAL = 0x8,
-    // F_ADD_SEALS of fcntl(2).
-    CHOST_F_ADD_SEALS = 1033,
-    CHOST_F_SEAL_SEAL = 0x1,
-    CHOST_F_SEAL_SHRINK = 0x2,
-    CHOST_F_SEAL_GROW = 0x4,
     // O_TMPFILE of open(2) on x86-64, which the header has for _GNU_SOURCE only.
     CHOST_O_TMPFILE = 020000000 | 0200000,
-    // madvise(2), Linux 6.1; newer than Debian 12's <sys/mman.h>.
-    CHOST_MADV_COLLAPSE = 25,
 };
 
 /// memfd_create(2); returns the descriptor or -errno.
@@ -52,11 +43,6 @@ static inline uint64_t chost_host_capacity(void) {
     struct sysinfo info;
     if (sysinfo(&info) != 0) return 0;
     return ((uint64_t)info.totalram + info.totalswap) * info.mem_unit;
-}
-
-/// Makes the host back a page by memory, without changing it.
-static inline void chost_touch(const void *page) {
-    (void)*(const volatile uint8_t *)page;
 }
 
 /// Gives back the pages of the program's code and constants that are in memory (MADV_DONTNEED of madvise(2)). They are
