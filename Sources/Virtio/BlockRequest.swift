@@ -26,6 +26,7 @@ public final class BlockRequest {
         case flush
     }
 
+    /// What is asked for.
     public let operation: Operation
     /// The first sector; 0 of a flush.
     public let sector: UInt64
@@ -68,8 +69,11 @@ public final class StoreBackend: BlockBackend {
     /// A backend.
     public init(_ store: any BlockStore) { self.store = store }
 
+    /// The store's size in sectors.
     public var sectorCount: UInt64 { store.sectorCount }
+    /// Whether the store refuses to be written.
     public var isReadOnly: Bool { store.isReadOnly }
+    /// As many as a queue of 128 has, besides a request's header and status.
     public var maximumSegments: Int { 126 }
 
     /// Does a request.

@@ -2,8 +2,10 @@
 ///
 /// Bits 0 to 23 and 50 to 127 belong to the device's type, and are named where that is; here are the others.
 public struct Features: OptionSet, Equatable, Sendable {
+    /// The bits.
     public let rawValue: UInt64
 
+    /// A set with these bits.
     public init(rawValue: UInt64) { self.rawValue = rawValue }
 
     /// VIRTIO_F_INDIRECT_DESC: descriptors may refer to tables of descriptors (section 2.7.5.3).
@@ -19,8 +21,10 @@ public struct Features: OptionSet, Equatable, Sendable {
 
 /// The device status field (virtio 1.2, section 2.1).
 public struct DeviceStatus: OptionSet, Equatable, Sendable {
+    /// The bits.
     public let rawValue: UInt32
 
+    /// A set with these bits.
     public init(rawValue: UInt32) { self.rawValue = rawValue }
 
     /// ACKNOWLEDGE: the driver's system has found the device.
@@ -42,8 +46,10 @@ public struct DeviceStatus: OptionSet, Equatable, Sendable {
 
 /// Why a device interrupts (virtio 1.2, section 4.2.2, InterruptStatus).
 public struct InterruptReasons: OptionSet, Equatable, Sendable {
+    /// The bits.
     public let rawValue: UInt32
 
+    /// A set with these bits.
     public init(rawValue: UInt32) { self.rawValue = rawValue }
 
     /// It has used a buffer of one of its queues.

@@ -26,17 +26,16 @@ private final class SlowBackend: BlockBackend {
     }
 
     private init(isReadOnly: Bool) {
-        disk = MemoryDisk((0..<64 * sectorSize).map { UInt8(truncatingIfNeeded: $0 / sectorSize) }, isReadOnly: isReadOnly)
+        let bytes = (0..<64 * sectorSize).map { UInt8(truncatingIfNeeded: $0 / sectorSize) }
+        disk = MemoryDisk(bytes, isReadOnly: isReadOnly)
         board = VirtioBoard(BlockDevice(backend: StoreBackend(disk), identifier: [UInt8]("a disk".utf8)))
         queue = board.start()[0]
     }
 
     /// Does a request with 512 bytes, or as many as given, of data; its status.
     private func request(
-        _ type: UInt32, sector: UInt64 = 0, count: UInt32 = 512, deviceWrites: Bool = true, on board: VirtioBoard? = nil,
-        queue: TestQueue? = nil
+        _ type: UInt32, sector: UInt64 = 0, count: UInt32 = 512, deviceWrites: Bool = true
     ) -> UInt8 {
-        let queue = queue ?? self.queue
         queue.write(type, at: Self.header)
         queue.write(sector, at: Self.header + 8)
         queue.write(UInt8(0xEE), at: Self.status)
@@ -45,7 +44,7 @@ private final class SlowBackend: BlockBackend {
         parts.append((Self.status, 1, true))
         queue.chain(parts)
         queue.offer(0)
-        (board ?? self.board).notify(queue)
+        board.notify(queue)
         return queue.read(at: Self.status)
     }
 

@@ -32,7 +32,9 @@ private final class SlowSource: EntropySource {
     }
 
     @Test func whatIsPrinted_comesOut() {
-        for (index, byte) in "hello".utf8.enumerated() { queues[1].write(byte, at: VirtioBoard.buffers + UInt64(index)) }
+        for (index, byte) in "hello".utf8.enumerated() {
+            queues[1].write(byte, at: VirtioBoard.buffers + UInt64(index))
+        }
         queues[1].chain([(VirtioBoard.buffers, 2, false), (VirtioBoard.buffers + 2, 3, false)])
         queues[1].offer(0)
         board.notify(queues[1])
