@@ -81,7 +81,8 @@ public final class ConsoleDevice: VirtioDevice {
 
     // MARK: From the host
 
-    /// Whether the guest takes characters now.
+    /// Whether the guest takes characters now. A driver says so as soon as it has found the device; Linux forgets what
+    /// comes before somebody has opened the terminal.
     public var hasRoom: Bool {
         if empty == nil, queues.indices.contains(Queue.receive) { empty = nextEmpty() }
         return empty != nil

@@ -9,6 +9,9 @@ struct HostVirtio {
     /// Where its registers are.
     let address: UInt64
 
+    /// How often the status is read while a reset goes on.
+    private static let patience = 100_000
+
     /// What is at an address, as the device tree tells of it.
     enum Presence {
         /// A device, with its number.
@@ -43,7 +46,9 @@ struct HostVirtio {
     /// - Returns: those of them that the device has; nil when it does not agree.
     func begin(_ wanted: Features) -> Features? {
         write(0, .status)
-        while register(.status) != 0 {}
+        // Section 2.4.2: the reset is over when the status reads 0. One that never does is not waited for.
+        for _ in 0..<Self.patience where register(.status) != 0 {}
+        guard register(.status) == 0 else { return nil }
         write((DeviceStatus.acknowledge.union(.driver)).rawValue, .status)
         var offered: UInt64 = 0
         for half in [UInt64(0), 1] {
