@@ -2,18 +2,22 @@ import Boot
 import Virtio
 
 extension GuestLoader {
-    /// Gives a guest its virtio devices: the disks first, then the console, and a source of entropy if the machine has
-    /// one.
+    /// Gives a guest its virtio devices: the disks first; a Linux guest then gets the console, and a source of entropy if
+    /// the machine has one. A flat image, which no device tree tells of them, has what its manifest names.
     func attachDevices(_ description: GuestDescription, to guest: Guest) throws(BootFailure) {
         for (number, disk) in description.disks.enumerated() {
             let backend = try backend(of: disk)
             let identifier = [UInt8]("mini-kvm-disk-".utf8) + [UInt8(ascii: "0") + UInt8(number)]
             guest.add(BlockDevice(backend: backend, identifier: identifier))
         }
-        let console = ConsoleDevice(port: GuestConsole(guest: guest))
-        guest.add(console)
-        if description.console == .virtio { guest.input = console }
-        if let entropy = hypervisor.devices.entropy { guest.add(EntropyDevice(source: entropy)) }
+        var isLinux = false
+        if case .linux = description.payload { isLinux = true }
+        if isLinux || description.console == .virtio {
+            let console = ConsoleDevice(port: GuestConsole(guest: guest))
+            guest.add(console)
+            if description.console == .virtio { guest.input = console }
+        }
+        if isLinux, let entropy = hypervisor.devices.entropy { guest.add(EntropyDevice(source: entropy)) }
     }
 
     private func backend(of disk: DiskDescription) throws(BootFailure) -> any BlockBackend {
