@@ -10,6 +10,7 @@ import RISCV
 @safe final class Hypervisor {
     let platform: Platform
     let pages: PageAllocator
+    let devices: HostDevices
     let mode: GStageMode
     /// Whether vstimecmp and stimecmp are there.
     let hasSstc: Bool
@@ -26,6 +27,7 @@ import RISCV
     init(platform: Platform, pages: PageAllocator, mode: GStageMode, hasSstc: Bool) {
         self.platform = platform
         self.pages = pages
+        devices = HostDevices(platform, pages: pages)
         self.mode = mode
         self.hasSstc = hasSstc
         unsafe lock = UnsafeMutablePointer<UInt32>.allocate(capacity: 1)

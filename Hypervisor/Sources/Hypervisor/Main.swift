@@ -48,7 +48,7 @@ private func boot(hart: UInt64, deviceTree: UInt64, heapEnd: UInt64) throws(Boot
     if let seconds = platform.argument("seconds").flatMap({ BundleManifest.number($0) }), seconds < 1 << 20 {
         hypervisor.endOfTime = read_time() + seconds * platform.timebaseFrequency
     }
-    HostPLIC.start(platform, hart: Int(hart))
+    HostPLIC.start(hypervisor, hart: Int(hart))
     SecondaryHarts.start(hypervisor, except: hart)
     var loop = HartLoop(hypervisor: hypervisor, hart: Int(hart))
     loop.run()
