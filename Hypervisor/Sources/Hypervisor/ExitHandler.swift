@@ -15,13 +15,20 @@ struct ExitHandler {
         let state = unsafe cpu.state.pointee
         switch TrapCause(rawValue: state.scause) {
         case .environmentCallFromVSMode:
-            cpu.exits.sbi += 1
+            cpu.exits.count(sbi: cpu[17])
             handleSBI()
         case .loadGuestPageFault, .storeGuestPageFault:
             cpu.exits.device += 1
             handleDevice(state)
         case .virtualInstruction:
             handleVirtualInstruction(state)
+        case .illegalInstruction:
+            if FloatingPoint.restore(cpu, hart: Int(current_hart_id()), hypervisor: hypervisor) {
+                cpu.exits.floatingPoint += 1
+            } else {
+                cpu.exits.other += 1
+                injectIllegalInstruction(state)
+            }
         case .supervisorTimerInterrupt: cpu.exits.timer += 1
         case .supervisorSoftwareInterrupt: cpu.exits.software += 1
         case .supervisorExternalInterrupt: cpu.exits.external += 1

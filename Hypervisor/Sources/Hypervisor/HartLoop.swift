@@ -14,6 +14,8 @@ struct HartLoop {
     let hart: Int
     /// The virtual hart whose VS CSRs are in this hart's.
     private var loaded: VirtualCPU?
+    /// For each guest, by its place in the list, the virtual hart of it that ran here last.
+    private var lastOfGuest: [Int] = []
     /// The place of the virtual hart that ran last.
     private var turn = 0
     /// How long a virtual hart runs while others wait, in parts of a second.
@@ -27,6 +29,7 @@ struct HartLoop {
     /// Never ends. The lock is held when it begins.
     mutating func run() -> Never {
         prepareHart()
+        lastOfGuest = [Int](repeating: -1, count: hypervisor.guests.count)
         while true {
             if let cpu = nextCPU() {
                 run(cpu)
@@ -38,11 +41,7 @@ struct HartLoop {
 
     /// The CSRs that are the same for every guest.
     private func prepareHart() {
-        // What the guest's own kernel handles, without the hypervisor: it asked for them or made them.
-        //   0 misaligned fetch, 1 fetch access fault, 2 illegal instruction, 3 breakpoint, 4 to 7 misaligned and access
-        //   faults of loads and stores, 8 the system calls of its programs, 12, 13, 15 the faults of its own page tables.
-        // Not: 10, its SBI calls; 20, 21, 23, the faults of the second stage; 22, what only looks like its right.
-        write_hedeleg(0xB1FF)
+        write_hedeleg(Delegation.exceptions)
         // The guest's three interrupts go to itself.
         write_hideleg(VirtualInterrupts.all.rawValue)
         // CY, TM, IR: a guest may read cycle, time and instret. time is moved by htimedelta.
@@ -190,11 +189,18 @@ struct HartLoop {
         setTimer(deadline)
     }
 
-    /// Puts a virtual hart's VS CSRs and F and D state into this hart.
+    /// Has all of a virtual hart's that this hart must know in it.
     private mutating func load(_ cpu: VirtualCPU) {
-        guard loaded !== cpu || cpu.lastHart != hart else { return }
-        loaded = cpu
-        cpu.lastHart = hart
+        if loaded !== cpu || cpu.lastHart != hart { loadRegisters(cpu) }
+        if cpu.mustFence {
+            cpu.mustFence = false
+            hfence_vvma_all()
+            fence_i()
+        }
+    }
+
+    /// Puts a virtual hart's VS CSRs into this hart. Its F and D state comes when it is used.
+    private mutating func loadRegisters(_ cpu: VirtualCPU) {
         let state = unsafe cpu.state.pointee
         write_vsstatus(state.vsstatus)
         write_vsie(state.vsie)
@@ -211,12 +217,17 @@ struct HartLoop {
             // The VMID is cut, so another guest's translations may go by the same one.
             hfence_gvma_all()
             hfence_vvma_all()
+        } else if cpu.lastHart != hart || lastOfGuest[cpu.guest.index] != cpu.id {
+            // Translations go by the guest's VMID: those of another virtual hart of it are not this one's, and those
+            // that this one left here before it ran elsewhere are old.
+            hfence_vvma_all()
         }
+        lastOfGuest[cpu.guest.index] = cpu.id
+        loaded = cpu
+        cpu.lastHart = hart
         // The image was copied by another hart, perhaps, and FENCE.I is for one's own.
         fence_i()
-        set_sstatus(StatusBits.fsDirty)
-        unsafe restore_floating_point(cpu.state)
-        unsafe cpu.state.pointee.sstatus = cpu.state.pointee.sstatus & ~StatusBits.fsDirty | StatusBits.fsClean
+        FloatingPoint.prepare(cpu, hart: hart)
     }
 
     /// Keeps what others might change: another virtual hart here, or this one on another hart.
@@ -230,10 +241,6 @@ struct HartLoop {
         unsafe cpu.state.pointee.vstval = read_vstval()
         unsafe cpu.state.pointee.vsatp = read_vsatp()
         if hypervisor.hasSstc { unsafe cpu.state.pointee.vstimecmp = read_vstimecmp() }
-        if unsafe cpu.state.pointee.sstatus & StatusBits.fsDirty == StatusBits.fsDirty {
-            set_sstatus(StatusBits.fsDirty)
-            unsafe save_floating_point(cpu.state)
-            unsafe cpu.state.pointee.sstatus = cpu.state.pointee.sstatus & ~StatusBits.fsDirty | StatusBits.fsClean
-        }
+        FloatingPoint.save(cpu)
     }
 }

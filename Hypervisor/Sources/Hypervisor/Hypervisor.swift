@@ -42,14 +42,16 @@ import RISCV
     /// When the machine is to end whatever its guests do, by the argument "seconds"; for guests that never end.
     var endOfTime = UInt64.max
 
+    /// Whether each guest's traps are told when it ends, by the argument "statistics".
+    var showsStatistics = false
+
     /// Ends the machine when its time has come.
     func checkTime() {
         guard read_time() >= endOfTime else { return }
         for guest in guests where guest.ended == nil {
             var traps = 0
             for cpu in guest.cpus {
-                let exits = cpu.exits
-                traps += exits.sbi + exits.device + exits.waits + exits.other
+                traps += cpu.exits.own
                 Console.line("guest \(text(guest.name)): hart \(cpu.id) is at 0x\(hexadecimal(cpu.pc, digits: 8))")
             }
             Console.line("guest \(text(guest.name)): \(traps) traps")
@@ -97,6 +99,7 @@ import RISCV
         for line in consoles.takeUnseen(of: guest).split(separator: UInt8(ascii: "\n")) {
             Console.line("[", guest.name + [UInt8]("] ".utf8) + line.filter { $0 != 13 })
         }
+        if showsStatistics { printTraps(of: guest) }
         let rest = guests.filter { $0.ended == nil }
         guard let next = rest.first else {
             let failed = guests.contains { $0.ended == .failed }
@@ -132,15 +135,12 @@ import RISCV
 
     private func printGuests() {
         Console.line("")
-        for guest in guests {
-            Console.line("guest ", guest.name)
-            Console.line("  \(guest.ended == nil ? "runs" : "has ended"), memory \(guest.memory.size >> 20) MiB")
-            for cpu in guest.cpus {
-                let exits = cpu.exits
-                Console.line(
-                    "  hart \(cpu.id): traps by SBI \(exits.sbi), device \(exits.device), WFI \(exits.waits), timer \(exits.timer), software \(exits.software), external \(exits.external), other \(exits.other)"
-                )
-            }
-        }
+        for guest in guests { printTraps(of: guest) }
+    }
+
+    private func printTraps(of guest: Guest) {
+        Console.line("guest ", guest.name)
+        Console.line("  \(guest.ended == nil ? "runs" : "has ended"), memory \(guest.memory.size >> 20) MiB")
+        for cpu in guest.cpus { Console.line("  hart \(cpu.id): traps by \(cpu.exits.text)") }
     }
 }

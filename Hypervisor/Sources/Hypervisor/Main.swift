@@ -48,6 +48,7 @@ private func boot(hart: UInt64, deviceTree: UInt64, heapEnd: UInt64) throws(Boot
     if let seconds = platform.argument("seconds").flatMap({ BundleManifest.number($0) }), seconds < 1 << 20 {
         hypervisor.endOfTime = read_time() + seconds * platform.timebaseFrequency
     }
+    hypervisor.showsStatistics = platform.argument("statistics") != nil
     HostPLIC.start(platform, hart: Int(hart))
     SecondaryHarts.start(hypervisor, except: hart)
     var loop = HartLoop(hypervisor: hypervisor, hart: Int(hart))
@@ -80,10 +81,11 @@ private func collectMemory(
     return pages
 }
 
-/// The second stage's mode with the most levels that hgatp keeps, or the one that the argument "gstage" names.
+/// The second stage's mode with the fewest levels that hgatp keeps, or the one that the argument "gstage" names. The
+/// fewest reach 2 TiB, and each level is one more load for each step of the guest's own walks.
 private func chooseMode(_ platform: Platform) throws(BootFailure) -> GStageMode {
     let wanted = platform.argument("gstage")
-    for mode in [GStageMode.sv57x4, .sv48x4, .sv39x4] {
+    for mode in [GStageMode.sv39x4, .sv48x4, .sv57x4] {
         if let wanted, !wanted.elementsEqual(mode.name.utf8) { continue }
         write_hgatp(mode.rawValue << 60)
         let isKept = read_hgatp() >> 60 == mode.rawValue

@@ -36,8 +36,12 @@ struct VirtualInterrupts: OptionSet {
     var runningOn: Int?
     /// The hart that runs it, unless another has nothing to do.
     var home = 0
-    /// The hart whose registers still have its VS CSRs and F and D state.
+    /// The hart whose registers still have its VS CSRs, and whose TLB has been told of all that it has fenced there.
     var lastHart: Int?
+    /// The hart whose registers f0 to f31 have its values.
+    var floatingPointHart: Int?
+    /// It has been told to forget translations and instructions while it ran on no hart: it will before it runs again.
+    var mustFence = false
     /// What is pending, as it goes into hvip.
     var pending: VirtualInterrupts = []
     /// Another hart has made the software interrupt pending since hvip was written.
@@ -82,15 +86,15 @@ struct VirtualInterrupts: OptionSet {
         pending = []
         timerDeadline = UInt64.max
         lastHart = nil
+        floatingPointHart = nil
         runState = .runnable
     }
 
     private func resetState(pc: UInt64, from old: vcpu_state) -> vcpu_state {
         var new = old
         new.pc = pc
-        // SPP: the trap came from VS-mode, so SRET goes there. FS is on for all guests: what they may use is told by
-        // vsstatus.FS, which is theirs.
-        new.sstatus = StatusBits.spp | StatusBits.fsInitial
+        // SPP: the trap came from VS-mode, so SRET goes there. FS is off until the guest uses F or D registers.
+        new.sstatus = StatusBits.spp
         // VSXL 64 bits; VTW: WFI traps, so that another may run; SPV and SPVP: SRET goes to VS-mode.
         new.hstatus =
             HypervisorStatusBits.vsxl64 | HypervisorStatusBits.vtw | HypervisorStatusBits.spv
@@ -123,7 +127,6 @@ enum StatusBits {
     static let spie: UInt64 = 1 << 5
     static let sie: UInt64 = 1 << 1
     static let spp: UInt64 = 1 << 8
-    static let fsInitial: UInt64 = 1 << 13
     static let fsClean: UInt64 = 2 << 13
     static let fsDirty: UInt64 = 3 << 13
 }
@@ -134,17 +137,6 @@ enum HypervisorStatusBits {
     static let spvp: UInt64 = 1 << 8
     static let vtw: UInt64 = 1 << 21
     static let vsxl64: UInt64 = 2 << 32
-}
-
-/// How often a virtual hart has trapped into the hypervisor.
-struct ExitCounts {
-    var sbi = 0
-    var device = 0
-    var waits = 0
-    var timer = 0
-    var software = 0
-    var external = 0
-    var other = 0
 }
 
 /// What a PLIC context or a timer of the guest drives: one of a virtual hart's interrupts.

@@ -45,6 +45,16 @@ static inline void hfence_gvma_all(void) { __asm__ volatile(".insn r 0x73, 0, 0x
 static inline void hfence_gvma_vmid(uint64_t vmid) {
     __asm__ volatile(".insn r 0x73, 0, 0x31, x0, x0, %0" ::"r"(vmid) : "memory");
 }
+// HFENCE.VVMA of one address, in all address spaces or in one.
+static inline void hfence_vvma_address(uint64_t address) {
+    __asm__ volatile(".insn r 0x73, 0, 0x11, x0, %0, x0" ::"r"(address) : "memory");
+}
+static inline void hfence_vvma_address_asid(uint64_t address, uint64_t asid) {
+    __asm__ volatile(".insn r 0x73, 0, 0x11, x0, %0, %1" ::"r"(address), "r"(asid) : "memory");
+}
+static inline void hfence_vvma_asid(uint64_t asid) {
+    __asm__ volatile(".insn r 0x73, 0, 0x11, x0, x0, %0" ::"r"(asid) : "memory");
+}
 static inline void hfence_vvma_all(void) { __asm__ volatile(".insn r 0x73, 0, 0x11, x0, x0, x0" ::: "memory"); }
 static inline uint64_t frame_pointer(void) { return (uint64_t)__builtin_frame_address(0); }
 
