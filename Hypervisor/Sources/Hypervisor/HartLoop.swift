@@ -140,7 +140,10 @@ struct HartLoop {
             armTimer(cpu, sliceEnd: slice)
             write_hvip(cpu.pending.rawValue)
             hypervisor.release()
-            unsafe enter_guest(cpu.state)
+            repeat {
+                unsafe enter_guest(cpu.state)
+                unsafe record_trap(cpu.state)
+            } while QuickExit.handle(cpu)
             hypervisor.acquire()
             // The guest can clear its software interrupt itself, by sip.
             if read_hvip() & VirtualInterrupts.software.rawValue == 0, !cpu.softwareArrived {

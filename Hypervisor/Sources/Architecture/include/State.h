@@ -1,7 +1,13 @@
 // What assembly and Swift both know the layout of. Each offset that Assembly.h names is asserted here.
 #pragma once
+#include "Inline.h"
 #include <stddef.h>
 #include <stdint.h>
+
+// A trap that a guest took into the hypervisor.
+struct trap_record {
+    uint64_t scause, sepc, stval;
+};
 
 // A virtual hart. What a trap leaves in registers is here after enter_guest has returned.
 struct vcpu_state {
@@ -14,6 +20,9 @@ struct vcpu_state {
     uint64_t vsstatus, vsie, vstvec, vsscratch, vsepc, vscause, vstval, vsatp, vstimecmp;
     uint64_t f[32];
     uint64_t fcsr;
+    // The last traps, for the story of its death: trap_count % TRAP_RECORDS is the place of the next.
+    uint64_t trap_count;
+    struct trap_record traps[16];
 };
 
 // A hart of the machine: the register tp points to it while the hypervisor runs.
@@ -46,18 +55,30 @@ void restore_floating_point(struct vcpu_state *vcpu);
 void secondary_entry(void);
 void host_trap_vector(void);
 
+// Remembers the trap that enter_guest has come back with.
+ALWAYS_INLINE void record_trap(struct vcpu_state *vcpu) {
+    struct trap_record *record = &vcpu->traps[vcpu->trap_count++ % 16];
+    record->scause = vcpu->scause;
+    record->sepc = vcpu->pc;
+    record->stval = vcpu->stval;
+}
+// The trap before the last one, and so on: `age` is 0 to 15.
+ALWAYS_INLINE struct trap_record recorded_trap(const struct vcpu_state *vcpu, uint64_t age) {
+    return vcpu->traps[(vcpu->trap_count - 1 - age) % 16];
+}
+
 // The hart that this runs on.
-static inline uint64_t current_hart_id(void) {
+ALWAYS_INLINE uint64_t current_hart_id(void) {
     uint64_t id;
     __asm__ volatile("ld %0, 40(tp)" : "=r"(id));
     return id;
 }
-static inline uint64_t current_stack_top(void) {
+ALWAYS_INLINE uint64_t current_stack_top(void) {
     uint64_t top;
     __asm__ volatile("ld %0, 0(tp)" : "=r"(top));
     return top;
 }
-static inline uint64_t current_stack_guard(void) {
+ALWAYS_INLINE uint64_t current_stack_guard(void) {
     uint64_t page;
     __asm__ volatile("ld %0, 56(tp)" : "=r"(page));
     return page;
@@ -73,6 +94,6 @@ _Static_assert(offsetof(struct vcpu_state, host_sp) == 312, "VCPU_HOST_SP");
 _Static_assert(offsetof(struct vcpu_state, f) == 392, "VCPU_F");
 
 // The linker's symbols are addresses; Swift sees a C array of unknown size not at all.
-static inline const void *hypervisor_start_address(void) { return hypervisor_start; }
-static inline const void *hypervisor_end_address(void) { return hypervisor_end; }
-static inline const void *secondary_entry_address(void) { return (const void *)secondary_entry; }
+ALWAYS_INLINE const void *hypervisor_start_address(void) { return hypervisor_start; }
+ALWAYS_INLINE const void *hypervisor_end_address(void) { return hypervisor_end; }
+ALWAYS_INLINE const void *secondary_entry_address(void) { return (const void *)secondary_entry; }
