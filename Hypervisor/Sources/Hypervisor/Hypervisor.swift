@@ -10,6 +10,8 @@ import RISCV
 @safe final class Hypervisor {
     let platform: Platform
     let pages: PageAllocator
+    /// The hypervisor's own.
+    let pageTable: IdentityPageTable
     let mode: GStageMode
     /// Whether vstimecmp and stimecmp are there.
     let hasSstc: Bool
@@ -23,9 +25,10 @@ import RISCV
     var idleMask: UInt64 = 0
     @unsafe let lock: UnsafeMutablePointer<UInt32>
 
-    init(platform: Platform, pages: PageAllocator, mode: GStageMode, hasSstc: Bool) {
+    init(platform: Platform, pages: PageAllocator, pageTable: IdentityPageTable, mode: GStageMode, hasSstc: Bool) {
         self.platform = platform
         self.pages = pages
+        self.pageTable = pageTable
         self.mode = mode
         self.hasSstc = hasSstc
         unsafe lock = UnsafeMutablePointer<UInt32>.allocate(capacity: 1)

@@ -32,6 +32,10 @@ private func boot(hart: UInt64, deviceTree: UInt64, heapEnd: UInt64) throws(Boot
     let pages = collectMemory(platform, tree: (deviceTree, deviceTree + UInt64(blob.count)), heapEnd: heapEnd)
     let bundle = try readBundle(platform)
     if let symbols = bundle?.file([UInt8]("symbols".utf8)) { Symbols.use(symbols) }
+    guard probe_hgatp() == 1 else {
+        throw BootFailure(text: "this machine has no hypervisor extension (QEMU: -cpu rv64,h=true)")
+    }
+    let pageTable = try HostPaging.start(platform, pages: pages)
     if let name = platform.argument("lesson") {
         if let lesson = Lesson(name) { lesson.run(pages) }
         // In a lesson with a guest: what the lesson before it has shown stays.
@@ -40,7 +44,7 @@ private func boot(hart: UInt64, deviceTree: UInt64, heapEnd: UInt64) throws(Boot
 
     let hasSstc = probe_stimecmp() == 1
     let hypervisor = Hypervisor(
-        platform: platform, pages: pages, mode: try chooseMode(platform), hasSstc: hasSstc)
+        platform: platform, pages: pages, pageTable: pageTable, mode: try chooseMode(platform), hasSstc: hasSstc)
     hypervisor.acquire()
     hypervisor.hartMask = 1 << hart
     // The other harts come when there is something to do: before that they would wait for the lock.
@@ -77,7 +81,7 @@ private func collectMemory(
         }
     }
     let pages = PageAllocator()
-    for range in free { pages.add(from: range.0, to: range.1) }
+    for range in free { pages.add(from: range.0, to: min(range.1, IdentityPageTable.limit)) }
     return pages
 }
 

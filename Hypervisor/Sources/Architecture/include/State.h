@@ -34,6 +34,7 @@ struct hart {
     uint64_t id;
     uint64_t context;  // for Swift
     uint64_t stack_guard;
+    uint64_t satp;  // the hypervisor's page table, for a hart that begins
 };
 
 // What a trap in the hypervisor itself saw: on the emergency stack, lowest address first.
@@ -47,6 +48,7 @@ int64_t read_guest_instruction_half(uint64_t guest_address);
 // Whether the CSR can be read here without a trap: 1 or 0.
 int64_t probe_stimecmp(void);
 int64_t probe_henvcfg(void);
+int64_t probe_hgatp(void);
 // Runs the guest until its next trap into HS-mode.
 void enter_guest(struct vcpu_state *vcpu);
 void save_floating_point(struct vcpu_state *vcpu);
@@ -85,15 +87,19 @@ ALWAYS_INLINE uint64_t current_stack_guard(void) {
 }
 
 // Linker script.
-extern char hypervisor_start[], hypervisor_end[], boot_stack_guard[];
+extern char hypervisor_start[], text_end[], rodata_end[], hypervisor_end[], boot_stack_guard[];
 
 _Static_assert(offsetof(struct hart, id) == 40, "current_hart_id");
 _Static_assert(offsetof(struct hart, stack_guard) == 56, "current_stack_guard");
+_Static_assert(offsetof(struct hart, satp) == 64, "begin_secondary");
+_Static_assert(sizeof(struct hart) == 72, "boot_hart");
 _Static_assert(offsetof(struct vcpu_state, pc) == 256, "VCPU_PC");
 _Static_assert(offsetof(struct vcpu_state, host_sp) == 312, "VCPU_HOST_SP");
 _Static_assert(offsetof(struct vcpu_state, f) == 392, "VCPU_F");
 
 // The linker's symbols are addresses; Swift sees a C array of unknown size not at all.
 ALWAYS_INLINE const void *hypervisor_start_address(void) { return hypervisor_start; }
+ALWAYS_INLINE const void *text_end_address(void) { return text_end; }
+ALWAYS_INLINE const void *rodata_end_address(void) { return rodata_end; }
 ALWAYS_INLINE const void *hypervisor_end_address(void) { return hypervisor_end; }
 ALWAYS_INLINE const void *secondary_entry_address(void) { return (const void *)secondary_entry; }
