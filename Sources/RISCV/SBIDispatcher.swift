@@ -130,16 +130,20 @@ public enum SBIDispatcher {
 
     private static func remoteFence(_ call: SBICall, machine: some SBIMachine) throws(SBIError) -> SBIReturn {
         let arguments = call.arguments
-        let fence: SBIFence
-        switch call.function {
-        case 0: fence = .instructions
-        case 1: fence = .virtualAddresses(start: arguments.a2, size: arguments.a3, asid: nil)
-        case 2: fence = .virtualAddresses(start: arguments.a2, size: arguments.a3, asid: arguments.a4)
-        // HFENCE: there is no hypervisor extension in a guest.
-        default: throw .notSupported
-        }
+        guard let fence = fence(function: call.function, arguments: arguments) else { throw .notSupported }
         machine.fence(fence, harts: try harts(arguments.a0, arguments.a1, machine))
         return .standard(error: 0, value: 0)
+    }
+
+    /// The fence that a call of the extension RFENCE asks for; nil for a function that there is not.
+    public static func fence(function: UInt64, arguments: SBICall.InlineArguments) -> SBIFence? {
+        switch function {
+        case 0: .instructions
+        case 1: .virtualAddresses(start: arguments.a2, size: arguments.a3, asid: nil)
+        case 2: .virtualAddresses(start: arguments.a2, size: arguments.a3, asid: arguments.a4)
+        // HFENCE: there is no hypervisor extension in a guest.
+        default: nil
+        }
     }
 
     private static func hartState(_ call: SBICall, hart: Int, machine: some SBIMachine) throws(SBIError) -> SBIReturn {

@@ -16,13 +16,15 @@ extension Guest: SBIMachine {
 
     func sendInterrupt(to harts: SBIHartMask) {
         for cpu in cpus where harts.contains(cpu.id) && cpu.runState != .stopped {
-            cpu.pending.insert(.software)
-            cpu.softwareArrived = cpu.runningOn != nil
+            cpu.sendSoftwareInterrupt()
             hypervisor.interruptsChanged(of: cpu)
         }
     }
 
-    func clearInterrupt(hart: Int) -> Bool { cpus[hart].pending.remove(.software) != nil }
+    func clearInterrupt(hart: Int) -> Bool {
+        cpus[hart].pending.formUnion(cpus[hart].takeArrived())
+        return cpus[hart].pending.remove(.software) != nil
+    }
 
     func fence(_ fence: SBIFence, harts: SBIHartMask) {
         // Of a virtual hart that runs, its hart forgets now. One that does not run does so before it runs again.
@@ -36,11 +38,7 @@ extension Guest: SBIMachine {
         guard mask != 0 else { return }
         // The firmware waits for those harts. They must be able to go on meanwhile, or all would stand.
         hypervisor.release()
-        switch fence {
-        case .instructions: SBIFirmware.fenceInstructions(mask: mask)
-        case .virtualAddresses(let start, let size, let asid):
-            SBIFirmware.fenceVirtualAddresses(mask: mask, start: start, size: size, asid: asid)
-        }
+        SBIFirmware.fence(fence, mask: mask)
         hypervisor.acquire()
     }
 

@@ -16,6 +16,8 @@ struct HartLoop {
     private var loaded: VirtualCPU?
     /// For each guest, by its place in the list, the virtual hart of it that ran here last.
     private var lastOfGuest: [Int] = []
+    /// No other virtual hart is at home here.
+    private var isAlone = false
     /// The place of the virtual hart that ran last.
     private var turn = 0
     /// How long a virtual hart runs while others wait, in parts of a second.
@@ -123,7 +125,10 @@ struct HartLoop {
     /// What is pending for the hypervisor itself.
     private func takeInterrupts() {
         let pending = read_sip()
-        if pending & HostInterrupts.software != 0 { clear_sip(HostInterrupts.software) }
+        if pending & HostInterrupts.software != 0 {
+            clear_sip(HostInterrupts.software)
+            unsafe atomic_clear_bits(hypervisor.attention, 1 << UInt64(hart))
+        }
         if pending & HostInterrupts.timer != 0 {
             hypervisor.checkTime()
             setTimer(UInt64.max)
@@ -133,23 +138,25 @@ struct HartLoop {
 
     /// Runs a virtual hart until it waits, stops, or its time is over.
     private mutating func run(_ cpu: VirtualCPU) {
-        load(cpu)
+        // This comes first: whoever does not see it yet has made pending, or has written to page tables, what the load
+        // and the entry below take account of.
         cpu.runningOn = hart
+        load(cpu)
         let slice = read_time() &+ hypervisor.platform.timebaseFrequency / Self.slicesPerSecond
         while cpu.runState == .runnable {
             armTimer(cpu, sliceEnd: slice)
+            cpu.pending.formUnion(cpu.takeArrived())
             write_hvip(cpu.pending.rawValue)
+            let quick = QuickExit(hypervisor: hypervisor, cpu: cpu, hart: hart, isAlone: isAlone)
             hypervisor.release()
             repeat {
                 unsafe enter_guest(cpu.state)
                 unsafe record_trap(cpu.state)
-            } while QuickExit.handle(cpu)
+            } while quick.handle()
             hypervisor.acquire()
-            // The guest can clear its software interrupt itself, by sip.
-            if read_hvip() & VirtualInterrupts.software.rawValue == 0, !cpu.softwareArrived {
-                cpu.pending.remove(.software)
-            }
-            cpu.softwareArrived = false
+            // The guest can clear its software interrupt itself, by sip, and a quick exit may have set it.
+            let hvip = VirtualInterrupts(rawValue: read_hvip())
+            if hvip.contains(.software) { cpu.pending.insert(.software) } else { cpu.pending.remove(.software) }
             ExitHandler(hypervisor: hypervisor, cpu: cpu).handle()
             takeInterrupts()
             if let others = othersDeadline(besides: cpu), read_time() >= max(slice, others) { break }
@@ -169,8 +176,9 @@ struct HartLoop {
 
     /// The hypervisor's timer while the guest runs: the end of its time, where others wait; without Sstc the guest's
     /// timer too.
-    private func armTimer(_ cpu: VirtualCPU, sliceEnd: UInt64) {
+    private mutating func armTimer(_ cpu: VirtualCPU, sliceEnd: UInt64) {
         let others = othersDeadline(besides: cpu)
+        isAlone = others == nil
         var deadline = others.map { max($0, sliceEnd) } ?? UInt64.max
         // Alone, it may wait by WFI itself, without a trap.
         if others == nil {

@@ -24,6 +24,8 @@ import RISCV
     /// Those of them that have nothing to do.
     var idleMask: UInt64 = 0
     @unsafe let lock: UnsafeMutablePointer<UInt32>
+    /// The harts, as a mask, that have been called for more than interrupts of the virtual hart that they run.
+    @unsafe let attention: UnsafeMutablePointer<UInt64>
 
     init(platform: Platform, pages: PageAllocator, pageTable: IdentityPageTable, mode: GStageMode, hasSstc: Bool) {
         self.platform = platform
@@ -33,6 +35,8 @@ import RISCV
         self.hasSstc = hasSstc
         unsafe lock = UnsafeMutablePointer<UInt32>.allocate(capacity: 1)
         unsafe lock.initialize(to: 0)
+        unsafe attention = UnsafeMutablePointer<UInt64>.allocate(capacity: 1)
+        unsafe attention.initialize(to: 0)
     }
 
     /// Adds a guest that is ready to run.
@@ -87,7 +91,13 @@ import RISCV
         guard target != current_hart_id() else { return }
         // A hart that has been called is not idle any more: the next call is for another.
         idleMask &= ~(1 << target)
-        SBIFirmware.sendInterrupt(mask: 1 << target)
+        call(hart: target)
+    }
+
+    /// Has a hart look at all there is to do for it.
+    func call(hart: UInt64) {
+        unsafe atomic_set_bits(attention, 1 << hart)
+        SBIFirmware.sendInterrupt(mask: 1 << hart)
     }
 
     /// Ends a guest, and the machine when it was the last.
@@ -96,7 +106,7 @@ import RISCV
         guest.ended = reason
         for cpu in guest.cpus {
             cpu.runState = .stopped
-            if let hart = cpu.runningOn { SBIFirmware.sendInterrupt(mask: 1 << UInt64(hart)) }
+            if let hart = cpu.runningOn { call(hart: UInt64(hart)) }
         }
         // Nobody can switch to it any more: what it has printed in the dark is shown now.
         for line in consoles.takeUnseen(of: guest).split(separator: UInt8(ascii: "\n")) {

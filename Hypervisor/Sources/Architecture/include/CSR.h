@@ -72,4 +72,11 @@ ALWAYS_INLINE void lock_acquire(uint32_t *flag) {
         }
     }
 }
+// Words that harts share without the lock. Each is a full barrier: what was written before is seen by whoever sees it.
+ALWAYS_INLINE void atomic_set_bits(uint64_t *word, uint64_t bits) { __atomic_fetch_or(word, bits, __ATOMIC_SEQ_CST); }
+ALWAYS_INLINE void atomic_clear_bits(uint64_t *word, uint64_t bits) { __atomic_fetch_and(word, ~bits, __ATOMIC_SEQ_CST); }
+ALWAYS_INLINE uint64_t atomic_take(uint64_t *word) { return __atomic_exchange_n(word, 0, __ATOMIC_SEQ_CST); }
+ALWAYS_INLINE uint64_t atomic_read(const uint64_t *word) { return __atomic_load_n(word, __ATOMIC_SEQ_CST); }
+ALWAYS_INLINE void atomic_write(uint64_t *word, uint64_t value) { __atomic_exchange_n(word, value, __ATOMIC_SEQ_CST); }
+
 ALWAYS_INLINE void lock_release(uint32_t *flag) { __atomic_store_n(flag, 0, __ATOMIC_RELEASE); }

@@ -23,6 +23,10 @@ struct vcpu_state {
     // The last traps, for the story of its death: trap_count % TRAP_RECORDS is the place of the next.
     uint64_t trap_count;
     struct trap_record traps[16];
+    // Shared by harts without the lock: the interrupts that others have made pending and that are not in hvip yet, and
+    // the hart that it is on, plus 1, or 0.
+    uint64_t arrived;
+    uint64_t running_on;
 };
 
 // A hart of the machine: the register tp points to it while the hypervisor runs.
