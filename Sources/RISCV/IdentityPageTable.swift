@@ -51,7 +51,8 @@ public final class IdentityPageTable {
             let place = table + 8 * index
             if address == entryStart, stop == entryStart + size {
                 let old = load(place)
-                store(flags.isEmpty ? PageTableEntry(rawValue: 0) : PageTableEntry(address: address, flags: flags), place)
+                store(
+                    flags.isEmpty ? PageTableEntry(rawValue: 0) : PageTableEntry(address: address, flags: flags), place)
                 if old.isValid, !old.isLeaf { free(table: old.address, level: level - 1) }
             } else {
                 let next = try split(place, entryStart: entryStart, level: level)

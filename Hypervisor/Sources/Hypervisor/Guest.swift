@@ -25,6 +25,8 @@ final class Guest {
     private(set) var cpus: [VirtualCPU] = []
     /// What is added to `time` for the guest: its own begins at 0.
     let timeDelta: UInt64
+    /// Whether an access where it has nothing comes back to it as an access fault; else it is its end.
+    var takesFaults = false
     private(set) var plic: PLIC!
     private(set) var uart: UART16550!
     /// Why it has ended; nil while it runs.
