@@ -64,7 +64,7 @@ extension Guest: SBIMachine {
     func reset(_ reset: SBIReset, failed: Bool) {
         switch reset {
         case .shutdown: hypervisor.end(self, failed ? .failed : .poweredOff)
-        case .reboot: hypervisor.end(self, .reboot)
+        case .reboot: hypervisor.restart(self)
         }
     }
 

@@ -33,8 +33,15 @@ struct GuestLoader {
             name: description.name, index: hypervisor.guests.count, hypervisor: hypervisor,
             memory: GuestMemory(regions: [region]), pageTable: table, harts: description.harts)
         guest.takesFaults = description.takesFaults
+        guest.description = description
         try place(description, in: guest)
         return guest
+    }
+
+    /// Loads a guest anew that has asked for a reboot, into the memory that it has.
+    func reload(_ guest: Guest) throws(BootFailure) {
+        guest.clear()
+        if let description = guest.description { try place(description, in: guest) }
     }
 
     private func makeTable(_ description: GuestDescription, host: UInt64) throws(BootFailure) -> GStagePageTable {

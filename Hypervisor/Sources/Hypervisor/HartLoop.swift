@@ -164,6 +164,7 @@ struct HartLoop {
         cpu.runningOn = nil
         save(cpu)
         if cpu.guest.ended != nil { leave(cpu.guest) }
+        if cpu.guest.isRestarting { hypervisor.finishRestart(of: cpu.guest) }
     }
 
     /// Forgets a guest that has ended: this hart's hgatp is not to refer to tables that are memory for others soon. The

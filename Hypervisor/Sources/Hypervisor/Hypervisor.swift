@@ -19,6 +19,8 @@ import RISCV
     /// The virtual harts of all guests.
     private(set) var cpus: [VirtualCPU] = []
     var consoles = Consoles()
+    /// Loads guests anew.
+    var loader: GuestLoader?
     /// The harts that run this program, as a mask of their IDs.
     var hartMask: UInt64 = 0
     /// Those of them that have nothing to do.
@@ -51,6 +53,16 @@ import RISCV
 
     /// Whether each guest's traps are told when it ends, by the argument "statistics".
     var showsStatistics = false
+
+    /// The bytes that this program takes of the machine: itself with its heap, stacks, page tables, what it keeps of
+    /// virtual harts.
+    private var memoryBesidesGuests: UInt64 {
+        let start = unsafe UInt64(UInt(bitPattern: hypervisor_start_address()))
+        let end = unsafe UInt64(UInt(bitPattern: hypervisor_end_address())) + heapSize
+        var taken = UInt64(pages.pageCount - pages.freePageCount) * pageSize
+        for guest in guests where !guest.memoryIsFree { taken -= guest.memory.size }
+        return end - start + taken
+    }
 
     /// Ends the machine when its time has come.
     func checkTime() {
@@ -100,6 +112,28 @@ import RISCV
         SBIFirmware.sendInterrupt(mask: 1 << hart)
     }
 
+    /// Begins to start a guest anew. It goes on once the last of its virtual harts has left its hart.
+    func restart(_ guest: Guest) {
+        guest.isRestarting = true
+        for cpu in guest.cpus {
+            cpu.runState = .stopped
+            if let hart = cpu.runningOn { call(hart: UInt64(hart)) }
+        }
+    }
+
+    /// Loads a guest anew whose virtual harts are all off their harts.
+    func finishRestart(of guest: Guest) {
+        guard guest.isRestarting, guest.ended == nil, guest.cpus.allSatisfy({ $0.runningOn == nil }) else { return }
+        do throws(BootFailure) {
+            try loader?.reload(guest)
+            assignHome(to: guest.cpus[0])
+            interruptsChanged(of: guest.cpus[0])
+        } catch {
+            Console.line("hypervisor: guest \(text(guest.name)) cannot start anew: \(error.text)")
+            end(guest, .failed)
+        }
+    }
+
     /// Ends a guest, and the machine when it was the last.
     func end(_ guest: Guest, _ reason: GuestEnd) {
         guard guest.ended == nil else { return }
@@ -112,7 +146,10 @@ import RISCV
         for line in consoles.takeUnseen(of: guest).split(separator: UInt8(ascii: "\n")) {
             Console.line("[", guest.name + [UInt8]("] ".utf8) + line.filter { $0 != 13 })
         }
-        if showsStatistics { printTraps(of: guest) }
+        if showsStatistics {
+            printTraps(of: guest)
+            Console.line("hypervisor: memory besides guests: \(memoryBesidesGuests >> 10) KiB")
+        }
         let rest = guests.filter { $0.ended == nil }
         guard let next = rest.first else {
             let failed = guests.contains { $0.ended == .failed }

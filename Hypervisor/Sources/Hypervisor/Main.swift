@@ -18,7 +18,7 @@ import RISCV
 }
 
 /// The heap's size. What guests have is not in it.
-private let heapSize: UInt64 = 4 << 20
+let heapSize: UInt64 = 4 << 20
 
 /// Why the hypervisor cannot go on.
 struct BootFailure: Error {
@@ -128,6 +128,7 @@ private func loadGuests(_ hypervisor: Hypervisor, from bundle: CPIOArchive?) thr
         throw BootFailure(text: error.text)
     }
     let loader = GuestLoader(hypervisor: hypervisor, archive: archive)
+    hypervisor.loader = loader
     for description in descriptions {
         do throws(BootFailure) {
             hypervisor.add(try loader.load(description))
