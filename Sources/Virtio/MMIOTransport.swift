@@ -155,7 +155,8 @@ public final class MMIOTransport: Device {
         if starts, status.contains(.deviceNeedsReset) { registers.interrupt(.configurationChange) }
     }
 
-    private func reset() {
+    /// What the driver's writing 0 to the status does, and a restart of the guest (section 2.4).
+    public func reset() {
         if !isDraining { statusBeforeReset = registers.status }
         device.reset()
         for queue in queues { queue.reset() }

@@ -31,7 +31,10 @@ enum HostPLIC {
             } else {
                 hypervisor.devices.handleInterrupt(source)
                 // A guest that has ended may have waited for just this.
-                for guest in hypervisor.guests where guest.ended != nil { guest.freeMemory() }
+                for guest in hypervisor.guests {
+                    guest.freeMemory()
+                    hypervisor.finishRestart(of: guest)
+                }
             }
             volatile_store_32(claim, source)
         }
