@@ -15,7 +15,7 @@ extension GuestLayout {
 extension Guest {
     /// Puts a device into the next slot; there are as many as the manifest allows disks, and two more.
     func add(_ device: any VirtioDevice) {
-        let line = PLICSource(plic: plic, source: GuestLayout.virtioSource + virtio.count)
+        let line = GuestInterrupt(guest: self, source: GuestLayout.virtioSource + virtio.count)
         virtio.append(MMIOTransport(device: device, memory: memory, interrupt: line))
     }
 
@@ -25,4 +25,18 @@ extension Guest {
         let slot = (address - GuestLayout.virtio) / MMIOTransport.size
         return slot < UInt64(virtio.count) ? virtio[Int(slot)] : nil
     }
+}
+
+/// The wire to an input of a guest's PLIC: of the one that it has now, as a reboot brings another.
+private final class GuestInterrupt: InterruptLine {
+    private let guest: Guest
+    private let source: Int
+
+    init(guest: Guest, source: Int) {
+        self.guest = guest
+        self.source = source
+    }
+
+    func raise() { guest.plic.setLevel(true, source: source) }
+    func lower() { guest.plic.setLevel(false, source: source) }
 }
