@@ -40,12 +40,14 @@ public struct GuestDescription: Equatable {
     public var loadAddress: UInt64 = 0x8000_0000
     /// Where a flat image is started, if not where it is copied to.
     public var entry: UInt64?
+    /// Whether an access where it has nothing comes back to it as an access fault; else it is its end.
+    public var takesFaults = false
     /// Where its memory begins.
     public var memoryBase: UInt64 = 0x8000_0000
 }
 
 /// The manifest of a boot bundle: a line for each thing, a key and a value. "guest NAME" begins a guest; what follows is
-/// about it: kernel FILE, image FILE, initrd FILE, append TEXT, memory SIZE, base ADDRESS, load ADDRESS, entry ADDRESS, harts NUMBER.
+/// about it: kernel FILE, image FILE, initrd FILE, append TEXT, faults guest, memory SIZE, base ADDRESS, load ADDRESS, entry ADDRESS, harts NUMBER.
 /// Lines that are empty or begin with "#" say nothing.
 public enum BundleManifest {
     /// Most virtual harts of a guest.
@@ -88,6 +90,9 @@ public enum BundleManifest {
             guest.payload = .flat(value)
         } else if key.elementsEqual("initrd".utf8) {
             guest.initialRAMDisk = value
+        } else if key.elementsEqual("faults".utf8) {
+            guard value.elementsEqual("guest".utf8) else { throw .badValue(line: line) }
+            guest.takesFaults = true
         } else {
             guard isNumberKey(key) else { throw .unknownKey(line: line) }
             guard let amount = self.number(value) else { throw .badValue(line: line) }

@@ -85,7 +85,11 @@ public enum SBIDispatcher {
             case .legacySetTimer, .legacyConsolePutchar, .legacyConsoleGetchar, .legacyClearIPI, .legacySendIPI,
                 .legacyRemoteFenceI, .legacyRemoteSFenceVMA, .legacyRemoteSFenceVMAASID, .legacyShutdown:
                 return legacy(known, call.arguments, hart: hart, machine: machine)
-            case .base: return .standard(error: 0, value: try base(call, machine: machine))
+            case .base:
+                guard let value = base(function: call.function, argument: call.arguments.a0) else {
+                    throw .notSupported
+                }
+                return .standard(error: 0, value: value)
             case .timer:
                 guard call.function == 0 else { throw .notSupported }
                 machine.setTimer(call.arguments.a0, hart: hart)
@@ -110,30 +114,36 @@ public enum SBIDispatcher {
         try SBIHartMask(mask: mask, base: base, hartCount: machine.hartCount)
     }
 
-    private static func base(_ call: SBICall, machine: some SBIMachine) throws(SBIError) -> UInt64 {
-        switch call.function {
+    /// A call of the extension BASE, which is about no machine in particular; nil for a function that there is not.
+    @inline(__always)
+    public static func base(function: UInt64, argument: UInt64) -> UInt64? {
+        switch function {
         case 0: specificationVersion
         case 1: implementationID
         case 2: 1
-        case 3: SBIExtension(rawValue: call.arguments.a0) == nil ? 0 : 1
+        case 3: SBIExtension(rawValue: argument) == nil ? 0 : 1
         // mvendorid, marchid, mimpid: 0 is "not implemented".
         case 4, 5, 6: 0
-        default: throw .notSupported
+        default: nil
         }
     }
 
     private static func remoteFence(_ call: SBICall, machine: some SBIMachine) throws(SBIError) -> SBIReturn {
         let arguments = call.arguments
-        let fence: SBIFence
-        switch call.function {
-        case 0: fence = .instructions
-        case 1: fence = .virtualAddresses(start: arguments.a2, size: arguments.a3, asid: nil)
-        case 2: fence = .virtualAddresses(start: arguments.a2, size: arguments.a3, asid: arguments.a4)
-        // HFENCE: there is no hypervisor extension in a guest.
-        default: throw .notSupported
-        }
+        guard let fence = fence(function: call.function, arguments: arguments) else { throw .notSupported }
         machine.fence(fence, harts: try harts(arguments.a0, arguments.a1, machine))
         return .standard(error: 0, value: 0)
+    }
+
+    /// The fence that a call of the extension RFENCE asks for; nil for a function that there is not.
+    public static func fence(function: UInt64, arguments: SBICall.InlineArguments) -> SBIFence? {
+        switch function {
+        case 0: .instructions
+        case 1: .virtualAddresses(start: arguments.a2, size: arguments.a3, asid: nil)
+        case 2: .virtualAddresses(start: arguments.a2, size: arguments.a3, asid: arguments.a4)
+        // HFENCE: there is no hypervisor extension in a guest.
+        default: nil
+        }
     }
 
     private static func hartState(_ call: SBICall, hart: Int, machine: some SBIMachine) throws(SBIError) -> SBIReturn {

@@ -32,6 +32,9 @@ secondary_entry:
     la ra, secondary_main
     # Falls through: what every hart does first.
 begin_secondary:
+    ld t0, 64(tp)
+    csrw satp, t0
+    sfence.vma
     ld t0, 8(tp)
     csrw sscratch, t0
     la t0, host_trap_vector
@@ -55,4 +58,4 @@ begin:
     .bss
     .balign 16
 boot_hart:
-    .zero 64
+    .zero 72

@@ -63,6 +63,15 @@ probe_stimecmp:
     li a0, 1
     ret
 
+    .globl probe_hgatp
+probe_hgatp:
+    la t0, 8f
+    sd t0, 16(tp)
+    csrr a1, 0x680
+    sd zero, 16(tp)
+    li a0, 1
+    ret
+
     .globl probe_henvcfg
 probe_henvcfg:
     la t0, 8f

@@ -10,6 +10,9 @@ enum Console {
     /// Writes to this UART from now on.
     static func use(uart address: UInt64) { unsafe uart = address }
 
+    /// Whether the machine's own UART is known.
+    static var isKnown: Bool { unsafe uart != 0 }
+
     /// Writes a byte.
     static func write(_ byte: UInt8) {
         if let registers = unsafe UnsafeMutablePointer<UInt8>(bitPattern: UInt(uart)) {

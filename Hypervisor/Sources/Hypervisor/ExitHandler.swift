@@ -15,13 +15,23 @@ struct ExitHandler {
         let state = unsafe cpu.state.pointee
         switch TrapCause(rawValue: state.scause) {
         case .environmentCallFromVSMode:
-            cpu.exits.sbi += 1
+            cpu.exits.count(sbi: cpu[17])
             handleSBI()
         case .loadGuestPageFault, .storeGuestPageFault:
             cpu.exits.device += 1
             handleDevice(state)
         case .virtualInstruction:
             handleVirtualInstruction(state)
+        case .instructionGuestPageFault where cpu.guest.takesFaults:
+            cpu.exits.other += 1
+            inject(.instructionAccessFault, state)
+        case .illegalInstruction:
+            if FloatingPoint.restore(cpu, hart: Int(current_hart_id()), hypervisor: hypervisor) {
+                cpu.exits.floatingPoint += 1
+            } else {
+                cpu.exits.other += 1
+                inject(.illegalInstruction, state)
+            }
         case .supervisorTimerInterrupt: cpu.exits.timer += 1
         case .supervisorSoftwareInterrupt: cpu.exits.software += 1
         case .supervisorExternalInterrupt: cpu.exits.external += 1
@@ -57,11 +67,17 @@ struct ExitHandler {
     private func handleDevice(_ state: vcpu_state) {
         // htval has the guest-physical address without its two lowest bits, which are those of the virtual one.
         let address = state.htval << 2 | state.stval & 3
-        guard let instruction = LoadStoreInstruction(htinst: state.htinst) ?? fetchInstruction(state),
+        guard !isPageTableWalk(state.htinst),
+            let instruction = LoadStoreInstruction(htinst: state.htinst) ?? fetchInstruction(state),
             let (device, offset) = cpu.guest.device(at: address, width: instruction.width),
             instruction.isStore == (state.scause == TrapCause.storeGuestPageFault.rawValue)
         else {
-            die(state)
+            if cpu.guest.takesFaults {
+                let isStore = state.scause == TrapCause.storeGuestPageFault.rawValue
+                inject(isStore ? .storeAccessFault : .loadAccessFault, state)
+            } else {
+                die(state)
+            }
             return
         }
         if instruction.isStore {
@@ -95,7 +111,7 @@ struct ExitHandler {
             suspend()
         } else {
             cpu.exits.other += 1
-            injectIllegalInstruction(state)
+            inject(.illegalInstruction, state)
         }
     }
 
@@ -107,15 +123,23 @@ struct ExitHandler {
         if !cpu.hasInterrupt(guestTime: now, hasSstc: hypervisor.hasSstc) { cpu.runState = .waiting }
     }
 
-    /// The guest tried what only HS-mode may: on a hart without a hypervisor extension, as it has, that is an illegal
-    /// instruction (privileged specification, "Trap Entry").
-    private func injectIllegalInstruction(_ state: vcpu_state) {
+    /// Whether the access was one of the guest's own page-table walk, by the pseudoinstructions of htinst: there is no
+    /// instruction to emulate then (privileged specification, "Transformed Instruction or Pseudoinstruction for mtinst or
+    /// htinst").
+    private func isPageTableWalk(_ htinst: UInt64) -> Bool {
+        htinst == 0x2000 || htinst == 0x2020 || htinst == 0x3000 || htinst == 0x3020
+    }
+
+    /// Gives the guest an exception, as a hart without a hypervisor extension, as it has, would take it (privileged
+    /// specification, "Trap Entry"): what only HS-mode may is an illegal instruction there, and where nothing is, an
+    /// access fault.
+    private func inject(_ cause: TrapCause, _ state: vcpu_state) {
         var status = read_vsstatus()
         status &= ~(StatusBits.spp | StatusBits.spie)
         if state.sstatus & StatusBits.spp != 0 { status |= StatusBits.spp }
         if status & StatusBits.sie != 0 { status |= StatusBits.spie }
         write_vsstatus(status & ~StatusBits.sie)
-        write_vscause(TrapCause.illegalInstruction.rawValue)
+        write_vscause(cause.rawValue)
         write_vsepc(state.pc)
         write_vstval(state.stval)
         unsafe cpu.state.pointee.sstatus |= StatusBits.spp

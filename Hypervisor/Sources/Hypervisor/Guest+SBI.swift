@@ -16,21 +16,30 @@ extension Guest: SBIMachine {
 
     func sendInterrupt(to harts: SBIHartMask) {
         for cpu in cpus where harts.contains(cpu.id) && cpu.runState != .stopped {
-            cpu.pending.insert(.software)
-            cpu.softwareArrived = cpu.runningOn != nil
+            cpu.sendSoftwareInterrupt()
             hypervisor.interruptsChanged(of: cpu)
         }
     }
 
-    func clearInterrupt(hart: Int) -> Bool { cpus[hart].pending.remove(.software) != nil }
+    func clearInterrupt(hart: Int) -> Bool {
+        cpus[hart].pending.formUnion(cpus[hart].takeArrived())
+        return cpus[hart].pending.remove(.software) != nil
+    }
 
     func fence(_ fence: SBIFence, harts: SBIHartMask) {
-        // A virtual hart may have left its translations on any hart, so all of them forget: those of this guest alone.
-        switch fence {
-        case .instructions: SBIFirmware.fenceInstructions(mask: hypervisor.hartMask)
-        case .virtualAddresses(let start, let size, let asid):
-            SBIFirmware.fenceVirtualAddresses(mask: hypervisor.hartMask, start: start, size: size, asid: asid)
+        // Of a virtual hart that runs, its hart forgets now. One that does not run does so before it runs again.
+        var mask: UInt64 = 0
+        for cpu in cpus where harts.contains(cpu.id) && cpu.runState != .stopped {
+            if let hart = cpu.runningOn { mask |= 1 << UInt64(hart) } else { cpu.mustFence = true }
         }
+        let own: UInt64 = 1 << current_hart_id()
+        if mask & own != 0 { LocalFence.perform(fence) }
+        mask &= ~own
+        guard mask != 0 else { return }
+        // The firmware waits for those harts. They must be able to go on meanwhile, or all would stand.
+        hypervisor.release()
+        SBIFirmware.fence(fence, mask: mask)
+        hypervisor.acquire()
     }
 
     func state(ofHart hart: Int) -> SBIHartState {
@@ -55,7 +64,7 @@ extension Guest: SBIMachine {
     func reset(_ reset: SBIReset, failed: Bool) {
         switch reset {
         case .shutdown: hypervisor.end(self, failed ? .failed : .poweredOff)
-        case .reboot: hypervisor.end(self, .reboot)
+        case .reboot: hypervisor.restart(self)
         }
     }
 

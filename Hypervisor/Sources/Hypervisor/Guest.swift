@@ -1,4 +1,5 @@
 import Architecture
+import Boot
 import Devices
 import Firmware
 import GuestMemory
@@ -25,6 +26,12 @@ final class Guest {
     private(set) var cpus: [VirtualCPU] = []
     /// What is added to `time` for the guest: its own begins at 0.
     let timeDelta: UInt64
+    /// What it is loaded from, at first and when it reboots.
+    var description: GuestDescription?
+    /// It has asked to be started anew, and its virtual harts leave their harts.
+    var isRestarting = false
+    /// Whether an access where it has nothing comes back to it as an access fault; else it is its end.
+    var takesFaults = false
     private(set) var plic: PLIC!
     private(set) var uart: UART16550!
     /// Why it has ended; nil while it runs.
@@ -50,6 +57,11 @@ final class Guest {
             }
             cpus.append(cpu)
         }
+        makeDevices()
+    }
+
+    /// Its devices, as after power-on.
+    private func makeDevices() {
         let lines = cpus.map { VirtualInterruptLine(cpu: $0, interrupt: .external) as any InterruptLine }
         plic = PLIC(sources: GuestLayout.plicSources, contexts: lines)
         uart = UART16550(
@@ -68,6 +80,14 @@ final class Guest {
             return (uart, address - GuestLayout.uart)
         }
         return nil
+    }
+
+    /// Makes all as it was before it was loaded: memory, devices, what was typed.
+    func clear() {
+        for region in memory.regions { unsafe region.bytes.initializeMemory(as: UInt8.self, repeating: 0) }
+        typed = []
+        makeDevices()
+        isRestarting = false
     }
 
     /// Gives its memory back, once no hart runs it any more. The device models stay: they take little.
@@ -117,6 +137,4 @@ final class GuestConsole: CharacterPort {
 enum GuestEnd {
     case poweredOff
     case failed
-    /// It asked to be started anew, which is not done yet: it ends.
-    case reboot
 }

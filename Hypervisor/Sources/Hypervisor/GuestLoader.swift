@@ -32,8 +32,16 @@ struct GuestLoader {
         let guest = try Guest(
             name: description.name, index: hypervisor.guests.count, hypervisor: hypervisor,
             memory: GuestMemory(regions: [region]), pageTable: table, harts: description.harts)
+        guest.takesFaults = description.takesFaults
+        guest.description = description
         try place(description, in: guest)
         return guest
+    }
+
+    /// Loads a guest anew that has asked for a reboot, into the memory that it has.
+    func reload(_ guest: Guest) throws(BootFailure) {
+        guest.clear()
+        if let description = guest.description { try place(description, in: guest) }
     }
 
     private func makeTable(_ description: GuestDescription, host: UInt64) throws(BootFailure) -> GStagePageTable {
@@ -42,10 +50,20 @@ struct GuestLoader {
             try table.map(
                 guest: description.memoryBase, host: host, size: description.memory,
                 permissions: [.read, .write, .execute])
+            try removeProtection(table)
             return table
         } catch {
             throw BootFailure(text: "its memory cannot be mapped")
         }
+    }
+
+    /// By the argument "unprotected": gives guests what they must not have, for the test of the guest that looks for it.
+    private func removeProtection(_ table: GStagePageTable) throws(GStageError) {
+        guard let what = hypervisor.platform.argument("unprotected"), what.elementsEqual("hypervisor".utf8) else {
+            return
+        }
+        let start = unsafe UInt64(UInt(bitPattern: hypervisor_start_address()))
+        try table.map(guest: start, host: start, size: pageSize, permissions: .read)
     }
 
     private func file(_ name: [UInt8]) throws(BootFailure) -> ImageBytes {

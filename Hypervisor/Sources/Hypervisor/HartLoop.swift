@@ -14,6 +14,10 @@ struct HartLoop {
     let hart: Int
     /// The virtual hart whose VS CSRs are in this hart's.
     private var loaded: VirtualCPU?
+    /// For each guest, by its place in the list, the virtual hart of it that ran here last.
+    private var lastOfGuest: [Int] = []
+    /// No other virtual hart is at home here.
+    private var isAlone = false
     /// The place of the virtual hart that ran last.
     private var turn = 0
     /// How long a virtual hart runs while others wait, in parts of a second.
@@ -27,6 +31,7 @@ struct HartLoop {
     /// Never ends. The lock is held when it begins.
     mutating func run() -> Never {
         prepareHart()
+        lastOfGuest = [Int](repeating: -1, count: hypervisor.guests.count)
         while true {
             if let cpu = nextCPU() {
                 run(cpu)
@@ -38,11 +43,7 @@ struct HartLoop {
 
     /// The CSRs that are the same for every guest.
     private func prepareHart() {
-        // What the guest's own kernel handles, without the hypervisor: it asked for them or made them.
-        //   0 misaligned fetch, 1 fetch access fault, 2 illegal instruction, 3 breakpoint, 4 to 7 misaligned and access
-        //   faults of loads and stores, 8 the system calls of its programs, 12, 13, 15 the faults of its own page tables.
-        // Not: 10, its SBI calls; 20, 21, 23, the faults of the second stage; 22, what only looks like its right.
-        write_hedeleg(0xB1FF)
+        write_hedeleg(Delegation.exceptions)
         // The guest's three interrupts go to itself.
         write_hideleg(VirtualInterrupts.all.rawValue)
         // CY, TM, IR: a guest may read cycle, time and instret. time is moved by htimedelta.
@@ -124,7 +125,10 @@ struct HartLoop {
     /// What is pending for the hypervisor itself.
     private func takeInterrupts() {
         let pending = read_sip()
-        if pending & HostInterrupts.software != 0 { clear_sip(HostInterrupts.software) }
+        if pending & HostInterrupts.software != 0 {
+            clear_sip(HostInterrupts.software)
+            unsafe atomic_clear_bits(hypervisor.attention, 1 << UInt64(hart))
+        }
         if pending & HostInterrupts.timer != 0 {
             hypervisor.checkTime()
             setTimer(UInt64.max)
@@ -134,20 +138,25 @@ struct HartLoop {
 
     /// Runs a virtual hart until it waits, stops, or its time is over.
     private mutating func run(_ cpu: VirtualCPU) {
-        load(cpu)
+        // This comes first: whoever does not see it yet has made pending, or has written to page tables, what the load
+        // and the entry below take account of.
         cpu.runningOn = hart
+        load(cpu)
         let slice = read_time() &+ hypervisor.platform.timebaseFrequency / Self.slicesPerSecond
         while cpu.runState == .runnable {
             armTimer(cpu, sliceEnd: slice)
+            cpu.pending.formUnion(cpu.takeArrived())
             write_hvip(cpu.pending.rawValue)
+            let quick = QuickExit(hypervisor: hypervisor, cpu: cpu, hart: hart, isAlone: isAlone)
             hypervisor.release()
-            unsafe enter_guest(cpu.state)
+            repeat {
+                unsafe enter_guest(cpu.state)
+                unsafe record_trap(cpu.state)
+            } while quick.handle()
             hypervisor.acquire()
-            // The guest can clear its software interrupt itself, by sip.
-            if read_hvip() & VirtualInterrupts.software.rawValue == 0, !cpu.softwareArrived {
-                cpu.pending.remove(.software)
-            }
-            cpu.softwareArrived = false
+            // The guest can clear its software interrupt itself, by sip, and a quick exit may have set it.
+            let hvip = VirtualInterrupts(rawValue: read_hvip())
+            if hvip.contains(.software) { cpu.pending.insert(.software) } else { cpu.pending.remove(.software) }
             ExitHandler(hypervisor: hypervisor, cpu: cpu).handle()
             takeInterrupts()
             if let others = othersDeadline(besides: cpu), read_time() >= max(slice, others) { break }
@@ -155,6 +164,7 @@ struct HartLoop {
         cpu.runningOn = nil
         save(cpu)
         if cpu.guest.ended != nil { leave(cpu.guest) }
+        if cpu.guest.isRestarting { hypervisor.finishRestart(of: cpu.guest) }
     }
 
     /// Forgets a guest that has ended: this hart's hgatp is not to refer to tables that are memory for others soon. The
@@ -167,8 +177,9 @@ struct HartLoop {
 
     /// The hypervisor's timer while the guest runs: the end of its time, where others wait; without Sstc the guest's
     /// timer too.
-    private func armTimer(_ cpu: VirtualCPU, sliceEnd: UInt64) {
+    private mutating func armTimer(_ cpu: VirtualCPU, sliceEnd: UInt64) {
         let others = othersDeadline(besides: cpu)
+        isAlone = others == nil
         var deadline = others.map { max($0, sliceEnd) } ?? UInt64.max
         // Alone, it may wait by WFI itself, without a trap.
         if others == nil {
@@ -190,11 +201,18 @@ struct HartLoop {
         setTimer(deadline)
     }
 
-    /// Puts a virtual hart's VS CSRs and F and D state into this hart.
+    /// Has all of a virtual hart's that this hart must know in it.
     private mutating func load(_ cpu: VirtualCPU) {
-        guard loaded !== cpu || cpu.lastHart != hart else { return }
-        loaded = cpu
-        cpu.lastHart = hart
+        if loaded !== cpu || cpu.lastHart != hart { loadRegisters(cpu) }
+        if cpu.mustFence {
+            cpu.mustFence = false
+            hfence_vvma_all()
+            fence_i()
+        }
+    }
+
+    /// Puts a virtual hart's VS CSRs into this hart. Its F and D state comes when it is used.
+    private mutating func loadRegisters(_ cpu: VirtualCPU) {
         let state = unsafe cpu.state.pointee
         write_vsstatus(state.vsstatus)
         write_vsie(state.vsie)
@@ -211,12 +229,17 @@ struct HartLoop {
             // The VMID is cut, so another guest's translations may go by the same one.
             hfence_gvma_all()
             hfence_vvma_all()
+        } else if cpu.lastHart != hart || lastOfGuest[cpu.guest.index] != cpu.id {
+            // Translations go by the guest's VMID: those of another virtual hart of it are not this one's, and those
+            // that this one left here before it ran elsewhere are old.
+            hfence_vvma_all()
         }
+        lastOfGuest[cpu.guest.index] = cpu.id
+        loaded = cpu
+        cpu.lastHart = hart
         // The image was copied by another hart, perhaps, and FENCE.I is for one's own.
         fence_i()
-        set_sstatus(StatusBits.fsDirty)
-        unsafe restore_floating_point(cpu.state)
-        unsafe cpu.state.pointee.sstatus = cpu.state.pointee.sstatus & ~StatusBits.fsDirty | StatusBits.fsClean
+        FloatingPoint.prepare(cpu, hart: hart)
     }
 
     /// Keeps what others might change: another virtual hart here, or this one on another hart.
@@ -230,10 +253,6 @@ struct HartLoop {
         unsafe cpu.state.pointee.vstval = read_vstval()
         unsafe cpu.state.pointee.vsatp = read_vsatp()
         if hypervisor.hasSstc { unsafe cpu.state.pointee.vstimecmp = read_vstimecmp() }
-        if unsafe cpu.state.pointee.sstatus & StatusBits.fsDirty == StatusBits.fsDirty {
-            set_sstatus(StatusBits.fsDirty)
-            unsafe save_floating_point(cpu.state)
-            unsafe cpu.state.pointee.sstatus = cpu.state.pointee.sstatus & ~StatusBits.fsDirty | StatusBits.fsClean
-        }
+        FloatingPoint.save(cpu)
     }
 }

@@ -12,6 +12,9 @@ import RISCV
 @unsafe private func printDeath(cause: UInt64, stval: UInt64, frame: UnsafeMutablePointer<host_trap_frame>) {
     Console.line("")
     Console.line("hypervisor: trap in HS-mode: \(trapCauseName(cause))")
+    if isInStackGuard(stval) {
+        Console.line("hypervisor: this is a stack overflow: the address is in the page below the hart's stack")
+    }
     Console.line("  hart   \(current_hart_id())")
     Console.line("  scause 0x\(hexadecimal(cause))")
     Console.line("  sepc   0x\(hexadecimal(read_sepc()))")
@@ -30,6 +33,11 @@ import RISCV
         Console.line(line)
     }
     printBacktrace(from: read_sepc(), framePointer: registers[8], stackTop: current_stack_top())
+}
+
+private func isInStackGuard(_ address: UInt64) -> Bool {
+    let page = current_stack_guard()
+    return address >= page && address - page < pageSize
 }
 
 @unsafe private func registersOf(_ frame: UnsafeMutablePointer<host_trap_frame>) -> [UInt64] {

@@ -10,6 +10,8 @@ import RISCV
 @safe final class Hypervisor {
     let platform: Platform
     let pages: PageAllocator
+    /// The hypervisor's own.
+    let pageTable: IdentityPageTable
     let mode: GStageMode
     /// Whether vstimecmp and stimecmp are there.
     let hasSstc: Bool
@@ -17,19 +19,26 @@ import RISCV
     /// The virtual harts of all guests.
     private(set) var cpus: [VirtualCPU] = []
     var consoles = Consoles()
+    /// Loads guests anew.
+    var loader: GuestLoader?
     /// The harts that run this program, as a mask of their IDs.
     var hartMask: UInt64 = 0
     /// Those of them that have nothing to do.
     var idleMask: UInt64 = 0
     @unsafe let lock: UnsafeMutablePointer<UInt32>
+    /// The harts, as a mask, that have been called for more than interrupts of the virtual hart that they run.
+    @unsafe let attention: UnsafeMutablePointer<UInt64>
 
-    init(platform: Platform, pages: PageAllocator, mode: GStageMode, hasSstc: Bool) {
+    init(platform: Platform, pages: PageAllocator, pageTable: IdentityPageTable, mode: GStageMode, hasSstc: Bool) {
         self.platform = platform
         self.pages = pages
+        self.pageTable = pageTable
         self.mode = mode
         self.hasSstc = hasSstc
         unsafe lock = UnsafeMutablePointer<UInt32>.allocate(capacity: 1)
         unsafe lock.initialize(to: 0)
+        unsafe attention = UnsafeMutablePointer<UInt64>.allocate(capacity: 1)
+        unsafe attention.initialize(to: 0)
     }
 
     /// Adds a guest that is ready to run.
@@ -42,14 +51,26 @@ import RISCV
     /// When the machine is to end whatever its guests do, by the argument "seconds"; for guests that never end.
     var endOfTime = UInt64.max
 
+    /// Whether each guest's traps are told when it ends, by the argument "statistics".
+    var showsStatistics = false
+
+    /// The bytes that this program takes of the machine: itself with its heap, stacks, page tables, what it keeps of
+    /// virtual harts.
+    private var memoryBesidesGuests: UInt64 {
+        let start = unsafe UInt64(UInt(bitPattern: hypervisor_start_address()))
+        let end = unsafe UInt64(UInt(bitPattern: hypervisor_end_address())) + heapSize
+        var taken = UInt64(pages.pageCount - pages.freePageCount) * pageSize
+        for guest in guests where !guest.memoryIsFree { taken -= guest.memory.size }
+        return end - start + taken
+    }
+
     /// Ends the machine when its time has come.
     func checkTime() {
         guard read_time() >= endOfTime else { return }
         for guest in guests where guest.ended == nil {
             var traps = 0
             for cpu in guest.cpus {
-                let exits = cpu.exits
-                traps += exits.sbi + exits.device + exits.waits + exits.other
+                traps += cpu.exits.own
                 Console.line("guest \(text(guest.name)): hart \(cpu.id) is at 0x\(hexadecimal(cpu.pc, digits: 8))")
             }
             Console.line("guest \(text(guest.name)): \(traps) traps")
@@ -82,7 +103,35 @@ import RISCV
         guard target != current_hart_id() else { return }
         // A hart that has been called is not idle any more: the next call is for another.
         idleMask &= ~(1 << target)
-        SBIFirmware.sendInterrupt(mask: 1 << target)
+        call(hart: target)
+    }
+
+    /// Has a hart look at all there is to do for it.
+    func call(hart: UInt64) {
+        unsafe atomic_set_bits(attention, 1 << hart)
+        SBIFirmware.sendInterrupt(mask: 1 << hart)
+    }
+
+    /// Begins to start a guest anew. It goes on once the last of its virtual harts has left its hart.
+    func restart(_ guest: Guest) {
+        guest.isRestarting = true
+        for cpu in guest.cpus {
+            cpu.runState = .stopped
+            if let hart = cpu.runningOn { call(hart: UInt64(hart)) }
+        }
+    }
+
+    /// Loads a guest anew whose virtual harts are all off their harts.
+    func finishRestart(of guest: Guest) {
+        guard guest.isRestarting, guest.ended == nil, guest.cpus.allSatisfy({ $0.runningOn == nil }) else { return }
+        do throws(BootFailure) {
+            try loader?.reload(guest)
+            assignHome(to: guest.cpus[0])
+            interruptsChanged(of: guest.cpus[0])
+        } catch {
+            Console.line("hypervisor: guest \(text(guest.name)) cannot start anew: \(error.text)")
+            end(guest, .failed)
+        }
     }
 
     /// Ends a guest, and the machine when it was the last.
@@ -91,11 +140,15 @@ import RISCV
         guest.ended = reason
         for cpu in guest.cpus {
             cpu.runState = .stopped
-            if let hart = cpu.runningOn { SBIFirmware.sendInterrupt(mask: 1 << UInt64(hart)) }
+            if let hart = cpu.runningOn { call(hart: UInt64(hart)) }
         }
         // Nobody can switch to it any more: what it has printed in the dark is shown now.
         for line in consoles.takeUnseen(of: guest).split(separator: UInt8(ascii: "\n")) {
             Console.line("[", guest.name + [UInt8]("] ".utf8) + line.filter { $0 != 13 })
+        }
+        if showsStatistics {
+            printTraps(of: guest)
+            Console.line("hypervisor: memory besides guests: \(memoryBesidesGuests >> 10) KiB")
         }
         let rest = guests.filter { $0.ended == nil }
         guard let next = rest.first else {
@@ -132,15 +185,12 @@ import RISCV
 
     private func printGuests() {
         Console.line("")
-        for guest in guests {
-            Console.line("guest ", guest.name)
-            Console.line("  \(guest.ended == nil ? "runs" : "has ended"), memory \(guest.memory.size >> 20) MiB")
-            for cpu in guest.cpus {
-                let exits = cpu.exits
-                Console.line(
-                    "  hart \(cpu.id): traps by SBI \(exits.sbi), device \(exits.device), WFI \(exits.waits), timer \(exits.timer), software \(exits.software), external \(exits.external), other \(exits.other)"
-                )
-            }
-        }
+        for guest in guests { printTraps(of: guest) }
+    }
+
+    private func printTraps(of guest: Guest) {
+        Console.line("guest ", guest.name)
+        Console.line("  \(guest.ended == nil ? "runs" : "has ended"), memory \(guest.memory.size >> 20) MiB")
+        for cpu in guest.cpus { Console.line("  hart \(cpu.id): traps by \(cpu.exits.text)") }
     }
 }

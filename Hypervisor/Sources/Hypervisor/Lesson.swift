@@ -6,6 +6,7 @@ enum Lesson {
     case boot
     case trap
     case allocator
+    case stackOverflow
 
     init?(_ name: [UInt8]) {
         if name.elementsEqual("boot".utf8) {
@@ -14,6 +15,8 @@ enum Lesson {
             self = .trap
         } else if name.elementsEqual("allocator".utf8) {
             self = .allocator
+        } else if name.elementsEqual("stack-overflow".utf8) {
+            self = .stackOverflow
         } else {
             return nil
         }
@@ -27,6 +30,7 @@ enum Lesson {
             // Nothing is at address 8, and the device tree says so.
             volatile_store_32(8, 0)
         case .allocator: showAllocator(pages)
+        case .stackOverflow: Console.line("\(Self.depth(below: pages.freePageCount))")
         }
         SBIFirmware.shutDown(failed: false)
     }
@@ -40,6 +44,12 @@ enum Lesson {
         pages.freePages(at: block, count: 16)
         Console.line(
             "pages: 16 taken, \(before - during) fewer free; given back, \(before - pages.freePageCount) fewer")
+    }
+
+    /// A function that never ends, and not in the way of a loop either: what comes back is used.
+    @inline(never)
+    private static func depth(below number: Int) -> Int {
+        Console.isKnown ? depth(below: number &* 5) &+ depth(below: number &+ 1) : number
     }
 
     /// An array that grows: the heap works.

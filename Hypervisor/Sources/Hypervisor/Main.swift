@@ -18,7 +18,7 @@ import RISCV
 }
 
 /// The heap's size. What guests have is not in it.
-private let heapSize: UInt64 = 4 << 20
+let heapSize: UInt64 = 4 << 20
 
 /// Why the hypervisor cannot go on.
 struct BootFailure: Error {
@@ -32,6 +32,10 @@ private func boot(hart: UInt64, deviceTree: UInt64, heapEnd: UInt64) throws(Boot
     let pages = collectMemory(platform, tree: (deviceTree, deviceTree + UInt64(blob.count)), heapEnd: heapEnd)
     let bundle = try readBundle(platform)
     if let symbols = bundle?.file([UInt8]("symbols".utf8)) { Symbols.use(symbols) }
+    guard probe_hgatp() == 1 else {
+        throw BootFailure(text: "this machine has no hypervisor extension (QEMU: -cpu rv64,h=true)")
+    }
+    let pageTable = try HostPaging.start(platform, pages: pages)
     if let name = platform.argument("lesson") {
         if let lesson = Lesson(name) { lesson.run(pages) }
         // In a lesson with a guest: what the lesson before it has shown stays.
@@ -40,7 +44,7 @@ private func boot(hart: UInt64, deviceTree: UInt64, heapEnd: UInt64) throws(Boot
 
     let hasSstc = probe_stimecmp() == 1
     let hypervisor = Hypervisor(
-        platform: platform, pages: pages, mode: try chooseMode(platform), hasSstc: hasSstc)
+        platform: platform, pages: pages, pageTable: pageTable, mode: try chooseMode(platform), hasSstc: hasSstc)
     hypervisor.acquire()
     hypervisor.hartMask = 1 << hart
     // The other harts come when there is something to do: before that they would wait for the lock.
@@ -48,6 +52,7 @@ private func boot(hart: UInt64, deviceTree: UInt64, heapEnd: UInt64) throws(Boot
     if let seconds = platform.argument("seconds").flatMap({ BundleManifest.number($0) }), seconds < 1 << 20 {
         hypervisor.endOfTime = read_time() + seconds * platform.timebaseFrequency
     }
+    hypervisor.showsStatistics = platform.argument("statistics") != nil
     HostPLIC.start(platform, hart: Int(hart))
     SecondaryHarts.start(hypervisor, except: hart)
     var loop = HartLoop(hypervisor: hypervisor, hart: Int(hart))
@@ -76,14 +81,15 @@ private func collectMemory(
         }
     }
     let pages = PageAllocator()
-    for range in free { pages.add(from: range.0, to: range.1) }
+    for range in free { pages.add(from: range.0, to: min(range.1, IdentityPageTable.limit)) }
     return pages
 }
 
-/// The second stage's mode with the most levels that hgatp keeps, or the one that the argument "gstage" names.
+/// The second stage's mode with the fewest levels that hgatp keeps, or the one that the argument "gstage" names. The
+/// fewest reach 2 TiB, and each level is one more load for each step of the guest's own walks.
 private func chooseMode(_ platform: Platform) throws(BootFailure) -> GStageMode {
     let wanted = platform.argument("gstage")
-    for mode in [GStageMode.sv57x4, .sv48x4, .sv39x4] {
+    for mode in [GStageMode.sv39x4, .sv48x4, .sv57x4] {
         if let wanted, !wanted.elementsEqual(mode.name.utf8) { continue }
         write_hgatp(mode.rawValue << 60)
         let isKept = read_hgatp() >> 60 == mode.rawValue
@@ -122,6 +128,7 @@ private func loadGuests(_ hypervisor: Hypervisor, from bundle: CPIOArchive?) thr
         throw BootFailure(text: error.text)
     }
     let loader = GuestLoader(hypervisor: hypervisor, archive: archive)
+    hypervisor.loader = loader
     for description in descriptions {
         do throws(BootFailure) {
             hypervisor.add(try loader.load(description))

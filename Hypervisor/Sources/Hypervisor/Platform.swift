@@ -18,6 +18,8 @@ struct Platform {
     var bundle: (start: UInt64, end: UInt64)?
     /// QEMU's -append.
     var arguments: [UInt8] = []
+    /// The registers of all devices that the hypervisor may use.
+    var devices: [(address: UInt64, size: UInt64)] = []
     /// The UART's registers and its interrupt source.
     var uart: (address: UInt64, source: UInt32)?
     /// The PLIC's registers, and of each hart the context that interrupts it in S-mode.
@@ -65,6 +67,9 @@ struct Platform {
     }
 
     private mutating func readDevices(_ tree: DeviceTree, _ controllers: [(phandle: UInt32, hart: UInt64)]) {
+        for node in tree.nodes(compatibleWith: "ns16550a") { devices += tree.ranges(of: node) }
+        for node in tree.nodes(compatibleWith: "riscv,plic0") { devices += tree.ranges(of: node) }
+        for node in tree.nodes(compatibleWith: "virtio,mmio") { devices += tree.ranges(of: node) }
         for node in tree.nodes(compatibleWith: "ns16550a") where uart == nil {
             if let range = tree.ranges(of: node).first {
                 uart = (range.address, tree.property("interrupts", of: node)?.cell(0) ?? 0)

@@ -31,11 +31,20 @@ enum SBIFirmware {
         call(.hartStateManagement, 0, id, address, argument).error == 0
     }
 
+    /// What a guest asks of other harts, for the VMID in this hart's hgatp. Comes back when they have done it.
+    static func fence(_ fence: SBIFence, mask: UInt64) {
+        switch fence {
+        case .instructions: fenceInstructions(mask: mask)
+        case .virtualAddresses(let start, let size, let asid):
+            fenceVirtualAddresses(mask: mask, start: start, size: size, asid: asid)
+        }
+    }
+
     /// FENCE.I on harts.
-    static func fenceInstructions(mask: UInt64) { _ = call(.remoteFence, 0, mask, 0) }
+    private static func fenceInstructions(mask: UInt64) { _ = call(.remoteFence, 0, mask, 0) }
 
     /// HFENCE.VVMA on harts, for the VMID in this hart's hgatp.
-    static func fenceVirtualAddresses(mask: UInt64, start: UInt64, size: UInt64, asid: UInt64?) {
+    private static func fenceVirtualAddresses(mask: UInt64, start: UInt64, size: UInt64, asid: UInt64?) {
         if let asid {
             _ = call(.remoteFence, 5, mask, 0, start, size, asid)
         } else {

@@ -3,7 +3,7 @@ import RISCV
 
 /// The harts besides the one that the firmware boots.
 enum SecondaryHarts {
-    /// Each hart's stack, above a page that is to be its guard once HS-mode has paging, and below its emergency stack.
+    /// Each hart's stack, above a page that is not mapped, its guard, and below its emergency stack.
     private static let stackPages = 16
     private static let emergencyPages = 4
 
@@ -30,6 +30,13 @@ enum SecondaryHarts {
             let record = unsafe UnsafeMutablePointer<hart>(
                 bitPattern: UInt(guardPage + UInt64(count - 1) * pageSize))
         else { return nil }
+        do throws(GStageError) {
+            try hypervisor.pageTable.set(from: guardPage, to: guardPage + pageSize, permissions: [])
+        } catch {
+            return nil
+        }
+        sfence_vma_all()
+        unsafe record.pointee.satp = hypervisor.pageTable.satp
         let stackTop = guardPage + UInt64(1 + stackPages) * pageSize
         unsafe record.pointee.stack_top = stackTop
         unsafe record.pointee.emergency_stack_top = stackTop + UInt64(emergencyPages) * pageSize

@@ -32,16 +32,24 @@ struct VirtualInterrupts: OptionSet {
     /// What assembly knows of it.
     @unsafe let state: UnsafeMutablePointer<vcpu_state>
     var runState = RunState.stopped
-    /// The hart that it is on now.
-    var runningOn: Int?
+    /// The hart that it is on now. Harts read it without the lock.
+    var runningOn: Int? {
+        get {
+            let value = unsafe atomic_read(&state.pointee.running_on)
+            return value == 0 ? nil : Int(value) - 1
+        }
+        set { unsafe atomic_write(&state.pointee.running_on, newValue.map { UInt64($0) + 1 } ?? 0) }
+    }
     /// The hart that runs it, unless another has nothing to do.
     var home = 0
-    /// The hart whose registers still have its VS CSRs and F and D state.
+    /// The hart whose registers still have its VS CSRs, and whose TLB has been told of all that it has fenced there.
     var lastHart: Int?
-    /// What is pending, as it goes into hvip.
+    /// The hart whose registers f0 to f31 have its values.
+    var floatingPointHart: Int?
+    /// It has been told to forget translations and instructions while it ran on no hart: it will before it runs again.
+    var mustFence = false
+    /// What is pending, as it goes into hvip. Software interrupts that others send come by `sendSoftwareInterrupt`.
     var pending: VirtualInterrupts = []
-    /// Another hart has made the software interrupt pending since hvip was written.
-    var softwareArrived = false
     /// When its timer comes, in the guest's time; where there is Sstc, vstimecmp counts.
     var timerDeadline = UInt64.max
     /// How often it has trapped, by cause.
@@ -73,6 +81,13 @@ struct VirtualInterrupts: OptionSet {
         set { unsafe state.pointee.pc = newValue }
     }
 
+    /// Makes its software interrupt pending. It is in hvip when the virtual hart next enters the guest, so the hart that
+    /// it runs on must be called. Needs no lock.
+    func sendSoftwareInterrupt() { unsafe atomic_set_bits(&state.pointee.arrived, VirtualInterrupts.software.rawValue) }
+
+    /// What others have made pending since this was asked last.
+    func takeArrived() -> VirtualInterrupts { VirtualInterrupts(rawValue: unsafe atomic_take(&state.pointee.arrived)) }
+
     /// Starts it in VS-mode with its hart ID in a0 and an argument in a1 (SBI, "Hart start", and Linux' boot document).
     func start(at address: UInt64, argument: UInt64) {
         for register in 1..<32 { self[register] = 0 }
@@ -80,17 +95,18 @@ struct VirtualInterrupts: OptionSet {
         self[11] = argument
         unsafe state.pointee = resetState(pc: address, from: state.pointee)
         pending = []
+        _ = takeArrived()
         timerDeadline = UInt64.max
         lastHart = nil
+        floatingPointHart = nil
         runState = .runnable
     }
 
     private func resetState(pc: UInt64, from old: vcpu_state) -> vcpu_state {
         var new = old
         new.pc = pc
-        // SPP: the trap came from VS-mode, so SRET goes there. FS is on for all guests: what they may use is told by
-        // vsstatus.FS, which is theirs.
-        new.sstatus = StatusBits.spp | StatusBits.fsInitial
+        // SPP: the trap came from VS-mode, so SRET goes there. FS is off until the guest uses F or D registers.
+        new.sstatus = StatusBits.spp
         // VSXL 64 bits; VTW: WFI traps, so that another may run; SPV and SPVP: SRET goes to VS-mode.
         new.hstatus =
             HypervisorStatusBits.vsxl64 | HypervisorStatusBits.vtw | HypervisorStatusBits.spv
@@ -109,6 +125,7 @@ struct VirtualInterrupts: OptionSet {
 
     /// Whether an interrupt that it has enabled is pending. vsie is current only while it is off its hart.
     func hasInterrupt(guestTime: UInt64, hasSstc: Bool) -> Bool {
+        pending.formUnion(takeArrived())
         var pending = self.pending
         if guestTime >= (hasSstc ? unsafe state.pointee.vstimecmp : timerDeadline) { pending.insert(.timer) }
         return unsafe pending.rawValue & state.pointee.vsie << 1 != 0
@@ -123,7 +140,6 @@ enum StatusBits {
     static let spie: UInt64 = 1 << 5
     static let sie: UInt64 = 1 << 1
     static let spp: UInt64 = 1 << 8
-    static let fsInitial: UInt64 = 1 << 13
     static let fsClean: UInt64 = 2 << 13
     static let fsDirty: UInt64 = 3 << 13
 }
@@ -134,17 +150,6 @@ enum HypervisorStatusBits {
     static let spvp: UInt64 = 1 << 8
     static let vtw: UInt64 = 1 << 21
     static let vsxl64: UInt64 = 2 << 32
-}
-
-/// How often a virtual hart has trapped into the hypervisor.
-struct ExitCounts {
-    var sbi = 0
-    var device = 0
-    var waits = 0
-    var timer = 0
-    var software = 0
-    var external = 0
-    var other = 0
 }
 
 /// What a PLIC context or a timer of the guest drives: one of a virtual hart's interrupts.

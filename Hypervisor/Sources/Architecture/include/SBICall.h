@@ -1,5 +1,6 @@
 // Calls of the firmware: SBI specification, chapter "Binary Encoding".
 #pragma once
+#include "Inline.h"
 #include <stdint.h>
 
 struct sbi_result {
@@ -7,7 +8,7 @@ struct sbi_result {
     int64_t value;
 };
 
-static inline struct sbi_result sbi_call(
+ALWAYS_INLINE struct sbi_result sbi_call(
     uint64_t extension, uint64_t function, uint64_t argument0, uint64_t argument1, uint64_t argument2,
     uint64_t argument3, uint64_t argument4) {
     register uint64_t a0 __asm__("a0") = argument0;
