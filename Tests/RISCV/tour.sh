@@ -29,9 +29,9 @@ comparable() {
 # print COMMAND: what it prints, from the hypervisor's first line on if it boots one. The part before " | " may have
 # been booted already.
 print() {
-    local program=${1%% | *} filter=cat name
+    local program=${1%% | *} filter=cat name=none
     [ "$program" = "$1" ] || filter=${1#* | }
-    name=$(eval "kept_name ${program#scripts/riscv }")
+    if [[ $program == scripts/riscv\ * ]]; then name=$(eval "kept_name ${program#scripts/riscv }"); fi
     if [ ! -e "$printed/$name" ]; then
         timeout --kill-after=5 240 bash -c "$program" </dev/null >"$printed/raw" 2>/dev/null
         name=raw
@@ -67,7 +67,7 @@ compare_tour() {
             continue
         fi
         while IFS= read -r command; do
-            shown=$(awk -v command="\$ $command" '/^\$ / { mine = $0 == command; next } mine' <<<"$lines" | comparable)
+            shown=$(COMMAND="\$ $command" awk '/^\$ / { mine = $0 == ENVIRON["COMMAND"]; next } mine' <<<"$lines" | comparable)
             text=$(print "$command" | comparable)
             status=0
             as_shown "$shown" "$text" || status=1
