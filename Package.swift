@@ -22,6 +22,7 @@ let package = Package(
         .library(name: "Devices", targets: ["Devices"]),
         .library(name: "Firmware", targets: ["Firmware"]),
         .library(name: "Boot", targets: ["Boot"]),
+        .library(name: "Virtio", targets: ["Virtio"]),
         .library(name: "RISCV", targets: ["RISCV"]),
         .library(name: "Machine", targets: ["Machine"]),
         .library(name: "Monitor", targets: ["Monitor"]),
@@ -43,7 +44,7 @@ let package = Package(
         .target(name: "Devices", dependencies: ["GuestMemory"], swiftSettings: hostFree),
         .target(name: "Firmware", dependencies: ["GuestMemory"], swiftSettings: hostFree),
         .target(name: "Boot", dependencies: ["GuestMemory", "Firmware"], swiftSettings: hostFree),
-
+        .target(name: "Virtio", dependencies: ["GuestMemory", "Devices"], swiftSettings: hostFree),
         .target(name: "RISCV", dependencies: ["GuestMemory", "Devices"], swiftSettings: hostFree),
 
         // Decompression by the system's libraries: docs/adr/0002-libraries.md.
@@ -84,6 +85,8 @@ let package = Package(
         .testTarget(name: "DevicesTests", dependencies: ["Devices", "GuestMemory"], swiftSettings: everywhere),
         .testTarget(
             name: "FirmwareTests", dependencies: ["Firmware", "GuestMemory"], swiftSettings: everywhere),
+        .testTarget(
+            name: "VirtioTests", dependencies: ["Virtio", "Devices", "GuestMemory"], swiftSettings: everywhere),
         .testTarget(name: "RISCVTests", dependencies: ["RISCV"], swiftSettings: everywhere),
         .testTarget(name: "BootTests", dependencies: ["Boot", "Firmware", "GuestMemory"], swiftSettings: everywhere),
         .testTarget(

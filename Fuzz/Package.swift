@@ -7,6 +7,7 @@ let fuzzers: [(name: String, modules: [String])] = [
     ("FuzzUART", ["Devices"]),
     ("FuzzDevices", ["Devices"]),
     ("FuzzATA", ["Devices"]),
+    ("FuzzVirtio", ["Virtio", "Devices", "GuestMemory"]),
     ("FuzzPC", ["Devices", "Firmware", "GuestMemory"]),
     ("FuzzLinuxImage", ["Boot", "Firmware", "GuestMemory"]),
     ("FuzzELF", ["Boot", "Firmware", "GuestMemory"]),

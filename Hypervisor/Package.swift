@@ -21,11 +21,13 @@ let package = Package(
         .target(
             name: "Boot", dependencies: ["GuestMemory", "Firmware"], path: "Shared/Boot", swiftSettings: settings),
         .target(
+            name: "Virtio", dependencies: ["GuestMemory", "Devices"], path: "Shared/Virtio", swiftSettings: settings),
+        .target(
             name: "RISCV", dependencies: ["GuestMemory", "Devices"], path: "Shared/RISCV", swiftSettings: settings),
         .target(name: "Architecture"),
         .executableTarget(
             name: "Hypervisor",
-            dependencies: ["Architecture", "RISCV", "Boot", "Firmware", "Devices", "GuestMemory"],
+            dependencies: ["Architecture", "RISCV", "Virtio", "Boot", "Firmware", "Devices", "GuestMemory"],
             swiftSettings: settings),
     ]
 )

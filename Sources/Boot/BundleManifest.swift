@@ -44,14 +44,51 @@ public struct GuestDescription: Equatable {
     public var takesFaults = false
     /// Where its memory begins.
     public var memoryBase: UInt64 = 0x8000_0000
+    /// Its disks, in their order.
+    public var disks: [DiskDescription] = []
+    /// Where what is typed goes.
+    public var console = ConsoleChoice.serial
+
+    /// The consoles of a guest. It may print on all of them.
+    public enum ConsoleChoice: Equatable, Sendable {
+        /// The UART, Linux' ttyS0.
+        case serial
+        /// The virtio console, Linux' hvc0.
+        case virtio
+    }
+}
+
+/// A disk of a guest.
+public struct DiskDescription: Equatable {
+    /// What is on it.
+    public enum Contents: Equatable {
+        /// A file of the bundle, copied into memory: what is written is gone when the guest ends.
+        case image([UInt8])
+        /// A disk of the machine, by its number: they are numbered from 0, in the order of their registers' addresses.
+        case host(Int)
+    }
+
+    /// What is on it.
+    public var contents: Contents
+    /// Whether it refuses to be written.
+    public var isReadOnly: Bool
+
+    /// A disk.
+    public init(contents: Contents, isReadOnly: Bool) {
+        self.contents = contents
+        self.isReadOnly = isReadOnly
+    }
 }
 
 /// The manifest of a boot bundle: a line for each thing, a key and a value. "guest NAME" begins a guest; what follows is
-/// about it: kernel FILE, image FILE, initrd FILE, append TEXT, faults guest, memory SIZE, base ADDRESS, load ADDRESS, entry ADDRESS, harts NUMBER.
-/// Lines that are empty or begin with "#" say nothing.
+/// about it: kernel FILE, image FILE, initrd FILE, append TEXT, faults guest, memory SIZE, base ADDRESS, load ADDRESS,
+/// entry ADDRESS, harts NUMBER, disk FILE or disk host:NUMBER (up to six times, with ",ro" behind it for a disk that refuses to be
+/// written), console serial or console virtio. Lines that are empty or begin with "#" say nothing.
 public enum BundleManifest {
     /// Most virtual harts of a guest.
     static let maximumHarts: UInt64 = 16
+    /// Most disks of a guest: eight virtio devices less the console and the source of entropy.
+    static let maximumDisks = 6
 
     /// Reads it.
     public static func read(_ text: [UInt8]) throws(ManifestError) -> [GuestDescription] {
@@ -90,6 +127,17 @@ public enum BundleManifest {
             guest.payload = .flat(value)
         } else if key.elementsEqual("initrd".utf8) {
             guest.initialRAMDisk = value
+        } else if key.elementsEqual("disk".utf8) {
+            guard guest.disks.count < maximumDisks, let disk = disk(value) else { throw .badValue(line: line) }
+            guest.disks.append(disk)
+        } else if key.elementsEqual("console".utf8) {
+            if value.elementsEqual("serial".utf8) {
+                guest.console = .serial
+            } else if value.elementsEqual("virtio".utf8) {
+                guest.console = .virtio
+            } else {
+                throw .badValue(line: line)
+            }
         } else if key.elementsEqual("faults".utf8) {
             guard value.elementsEqual("guest".utf8) else { throw .badValue(line: line) }
             guest.takesFaults = true
@@ -111,6 +159,18 @@ public enum BundleManifest {
                 guest.harts = Int(amount)
             }
         }
+    }
+
+    /// FILE or host:NUMBER, with ",ro" behind it or without.
+    private static func disk(_ text: [UInt8]) -> DiskDescription? {
+        var name = text[...]
+        let isReadOnly = text.count > 3 && text.suffix(3).elementsEqual(",ro".utf8)
+        if isReadOnly { name.removeLast(3) }
+        guard name.starts(with: "host:".utf8) else {
+            return DiskDescription(contents: .image([UInt8](name)), isReadOnly: isReadOnly)
+        }
+        guard let number = number([UInt8](name.dropFirst(5))), number < 64 else { return nil }
+        return DiskDescription(contents: .host(Int(number)), isReadOnly: isReadOnly)
     }
 
     private static func isNumberKey(_ key: [UInt8]) -> Bool {

@@ -88,6 +88,18 @@ import Testing
         #expect(guests[1].memoryBase == 0x10_0000)
     }
 
+    @Test func manifest_withDisks_isRead() throws {
+        let guest = try guests("guest a\nkernel b\ndisk c\ndisk d,ro\ndisk host:1\ndisk host:0,ro\nconsole virtio")[0]
+        #expect(
+            guest.disks == [
+                DiskDescription(contents: .image([UInt8]("c".utf8)), isReadOnly: false),
+                DiskDescription(contents: .image([UInt8]("d".utf8)), isReadOnly: true),
+                DiskDescription(contents: .host(1), isReadOnly: false),
+                DiskDescription(contents: .host(0), isReadOnly: true),
+            ])
+        #expect(guest.console == .virtio)
+    }
+
     @Test(arguments: [
         ("", ManifestError.noGuests), ("kernel Image", .outsideOfGuest(line: 1)),
         ("guest", .badValue(line: 1)), ("guest a", .nothingToRun(line: 1)),
@@ -96,6 +108,8 @@ import Testing
         ("guest a\nkernel b\nmemory 5", .badValue(line: 3)), ("guest a\nkernel b\nmemory 12X", .badValue(line: 3)),
         ("guest a\nkernel b\nmemory 99999999999999999999", .badValue(line: 3)),
         ("guest a\nkernel b\nmemory 17179869184G", .badValue(line: 3)),
+        ("guest a\nkernel b\ndisk host:x", .badValue(line: 3)), ("guest a\nkernel b\nconsole x", .badValue(line: 3)),
+        ("guest a\nkernel b" + String(repeating: "\ndisk c", count: 7), .badValue(line: 9)),
         ("guest a\nkernel b\nharts 0", .badValue(line: 3)), ("guest a\nkernel b\nharts 17", .badValue(line: 3)),
     ])
     func manifest_withAMistake_tellsTheLine(text: String, error: ManifestError) {

@@ -1,6 +1,7 @@
 import Architecture
 import Devices
 import RISCV
+import Virtio
 
 /// What is done about one trap of a guest.
 struct ExitHandler {
@@ -82,6 +83,8 @@ struct ExitHandler {
         }
         if instruction.isStore {
             device.write(instruction.stored(cpu[instruction.register]), offset: offset, width: instruction.width)
+            // The same store again does what is left, in the guest's own time, and others come between.
+            if cpu.guest.virtioDevice(at: address)?.hasUnfinishedWork == true { return }
         } else {
             cpu[instruction.register] = instruction.extended(device.read(offset: offset, width: instruction.width))
         }

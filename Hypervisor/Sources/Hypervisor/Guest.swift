@@ -4,6 +4,7 @@ import Devices
 import Firmware
 import GuestMemory
 import RISCV
+import Virtio
 
 /// Addresses of a guest's board: those of QEMU's "virt", which every teaching kernel knows.
 enum GuestLayout {
@@ -34,6 +35,10 @@ final class Guest {
     var takesFaults = false
     private(set) var plic: PLIC!
     private(set) var uart: UART16550!
+    /// The virtio devices, each in the slot of its number.
+    var virtio: [MMIOTransport] = []
+    /// The virtio console, if what is typed goes there and not to the UART.
+    var input: ConsoleDevice?
     /// Why it has ended; nil while it runs.
     var ended: GuestEnd?
 
@@ -79,6 +84,10 @@ final class Guest {
         if address >= GuestLayout.uart, address - GuestLayout.uart <= GuestLayout.uartSize - UInt64(width) {
             return (uart, address - GuestLayout.uart)
         }
+        if let device = virtioDevice(at: address) {
+            let offset = (address - GuestLayout.virtio) % MMIOTransport.size
+            return offset <= MMIOTransport.size - UInt64(width) ? (device, offset) : nil
+        }
         return nil
     }
 
@@ -86,13 +95,18 @@ final class Guest {
     func clear() {
         for region in memory.regions { unsafe region.bytes.initializeMemory(as: UInt8.self, repeating: 0) }
         typed = []
+        for device in virtio { device.reset() }
         makeDevices()
         isRestarting = false
     }
 
-    /// Gives its memory back, once no hart runs it any more. The device models stay: they take little.
+    /// Whether no hart runs it, and no disk of the machine's reads or writes its memory.
+    var isStill: Bool { cpus.allSatisfy { $0.runningOn == nil } && virtio.allSatisfy { $0.inFlight == 0 } }
+
+    /// Gives its memory back, once no hart runs it any more, and no disk of the machine's reads or writes it. The device
+    /// models stay: they take little.
     func freeMemory() {
-        guard ended != nil, !memoryIsFree, cpus.allSatisfy({ $0.runningOn == nil }) else { return }
+        guard ended != nil, !memoryIsFree, isStill else { return }
         memoryIsFree = true
         pageTable.free()
         for region in memory.regions {
@@ -114,8 +128,16 @@ final class Guest {
         feed()
     }
 
-    /// Gives the UART what it takes.
+    /// Gives the UART, or the virtio console, what it takes.
     func feed() {
+        if let input {
+            while !typed.isEmpty {
+                let taken = input.receive(typed.span)
+                guard taken > 0 else { return }
+                typed.removeFirst(taken)
+            }
+            return
+        }
         while !typed.isEmpty, uart.receiveCapacity > 0 {
             let taken = uart.receive(typed.span)
             guard taken > 0 else { return }

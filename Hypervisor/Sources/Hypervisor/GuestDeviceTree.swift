@@ -1,9 +1,11 @@
 import Devices
 import Firmware
 import RISCV
+import Virtio
 
 /// What a guest is told of its machine (kernel documentation, Documentation/devicetree/bindings: riscv/cpus.yaml,
-/// interrupt-controller/sifive,plic-1.0.0.yaml, serial/8250.yaml).
+/// interrupt-controller/sifive,plic-1.0.0.yaml, serial/8250.yaml,
+/// virtio/mmio.yaml).
 struct GuestDeviceTree {
     let memory: (address: UInt64, size: UInt64)
     let harts: Int
@@ -11,6 +13,7 @@ struct GuestDeviceTree {
     let timebaseFrequency: UInt64
     let commandLine: [UInt8]
     let ramDisk: (start: UInt64, end: UInt64)?
+    let virtioSlots: Int
 
     /// phandles: the PLIC's, and from this on those of the harts' own interrupt controllers.
     private static let plicHandle: UInt32 = 1
@@ -36,6 +39,7 @@ struct GuestDeviceTree {
                 soc.property("ranges")
                 interruptController(&soc)
                 serialPort(&soc)
+                for slot in 0..<virtioSlots { virtioDevice(slot, &soc) }
             }
         }
         return builder.finished()
@@ -90,6 +94,16 @@ struct GuestDeviceTree {
             for hart in 0..<harts { contexts += [Self.firstHartHandle + UInt32(hart), 9] }
             node.property("interrupts-extended", cells: contexts)
             node.property("phandle", cells: [Self.plicHandle])
+        }
+    }
+
+    private func virtioDevice(_ slot: Int, _ soc: inout DeviceTreeBuilder) {
+        let address = GuestLayout.virtioAddress(slot)
+        soc.node("virtio_mmio@\(String(address, radix: 16))") { node in
+            node.property("compatible", text: "virtio,mmio")
+            node.property("reg", numbers: [address, MMIOTransport.size])
+            node.property("interrupt-parent", cells: [Self.plicHandle])
+            node.property("interrupts", cells: [UInt32(GuestLayout.virtioSource + slot)])
         }
     }
 

@@ -32,6 +32,7 @@ struct GuestLoader {
         let guest = try Guest(
             name: description.name, index: hypervisor.guests.count, hypervisor: hypervisor,
             memory: GuestMemory(regions: [region]), pageTable: table, harts: description.harts)
+        try attachDevices(description, to: guest)
         guest.takesFaults = description.takesFaults
         guest.description = description
         try place(description, in: guest)
@@ -66,7 +67,7 @@ struct GuestLoader {
         try table.map(guest: start, host: start, size: pageSize, permissions: .read)
     }
 
-    private func file(_ name: [UInt8]) throws(BootFailure) -> ImageBytes {
+    func file(_ name: [UInt8]) throws(BootFailure) -> ImageBytes {
         guard let file = archive.file(name) else {
             throw BootFailure(text: "the bundle has no file \(text(name))")
         }
@@ -132,7 +133,7 @@ struct GuestLoader {
             memory: (base, description.memory), harts: description.harts,
             isa: GuestISA.extensions(host: hypervisor.platform.isa, hasSstc: hypervisor.hasSstc),
             timebaseFrequency: hypervisor.platform.timebaseFrequency, commandLine: description.commandLine,
-            ramDisk: ramDisk)
+            ramDisk: ramDisk, virtioSlots: guest.virtio.count)
         do throws(GuestMemoryError) {
             try guest.memory.write(tree.bytes(), at: treeAddress)
         } catch {

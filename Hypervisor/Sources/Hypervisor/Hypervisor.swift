@@ -10,6 +10,7 @@ import RISCV
 @safe final class Hypervisor {
     let platform: Platform
     let pages: PageAllocator
+    let devices: HostDevices
     /// The hypervisor's own.
     let pageTable: IdentityPageTable
     let mode: GStageMode
@@ -32,6 +33,7 @@ import RISCV
     init(platform: Platform, pages: PageAllocator, pageTable: IdentityPageTable, mode: GStageMode, hasSstc: Bool) {
         self.platform = platform
         self.pages = pages
+        devices = HostDevices(platform, pages: pages)
         self.pageTable = pageTable
         self.mode = mode
         self.hasSstc = hasSstc
@@ -121,9 +123,9 @@ import RISCV
         }
     }
 
-    /// Loads a guest anew whose virtual harts are all off their harts.
+    /// Loads a guest anew, once its virtual harts are all off their harts and its disks have come to rest.
     func finishRestart(of guest: Guest) {
-        guard guest.isRestarting, guest.ended == nil, guest.cpus.allSatisfy({ $0.runningOn == nil }) else { return }
+        guard guest.isRestarting, guest.ended == nil, guest.isStill else { return }
         do throws(BootFailure) {
             try loader?.reload(guest)
             assignHome(to: guest.cpus[0])

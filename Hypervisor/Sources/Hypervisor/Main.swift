@@ -53,7 +53,7 @@ private func boot(hart: UInt64, deviceTree: UInt64, heapEnd: UInt64) throws(Boot
         hypervisor.endOfTime = read_time() + seconds * platform.timebaseFrequency
     }
     hypervisor.showsStatistics = platform.argument("statistics") != nil
-    HostPLIC.start(platform, hart: Int(hart))
+    HostPLIC.start(hypervisor, hart: Int(hart))
     SecondaryHarts.start(hypervisor, except: hart)
     var loop = HartLoop(hypervisor: hypervisor, hart: Int(hart))
     loop.run()

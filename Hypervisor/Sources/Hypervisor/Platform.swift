@@ -22,6 +22,8 @@ struct Platform {
     var devices: [(address: UInt64, size: UInt64)] = []
     /// The UART's registers and its interrupt source.
     var uart: (address: UInt64, source: UInt32)?
+    /// The slots for virtio devices: their registers and interrupt sources.
+    var virtio: [(address: UInt64, source: UInt32)] = []
     /// The PLIC's registers, and of each hart the context that interrupts it in S-mode.
     var plic: (address: UInt64, contexts: [(hart: UInt64, context: UInt64)])?
 
@@ -73,6 +75,13 @@ struct Platform {
         for node in tree.nodes(compatibleWith: "ns16550a") where uart == nil {
             if let range = tree.ranges(of: node).first {
                 uart = (range.address, tree.property("interrupts", of: node)?.cell(0) ?? 0)
+            }
+        }
+        for node in tree.nodes(compatibleWith: "virtio,mmio") where tree.isEnabled(node) {
+            if let range = tree.ranges(of: node).first,
+                let source = tree.property("interrupts", of: node)?.cell(0), source > 0
+            {
+                virtio.append((range.address, source))
             }
         }
         for node in tree.nodes(compatibleWith: "riscv,plic0") where plic == nil {
