@@ -59,8 +59,9 @@ import Testing
             + Self.names(in: "Hypervisor", endings: [".swift", ".json", ".ld"])
             + Self.names(in: "Hypervisor/Sources/Architecture", endings: [".S"])
             + Self.names(in: "Hypervisor/Sources/Architecture/include", endings: [".h"])
-            + ["Hypervisor/Sources/Hypervisor", "Sources/Boot", "Sources/Devices", "Sources/Firmware", "Sources/RISCV"]
-            .flatMap { try Self.names(in: $0, endings: [".swift"]) }
+            + Self.names(in: "Hypervisor/Sources/Hypervisor", endings: [".swift"])
+            + ["Boot", "Devices", "Firmware", "RISCV", "Virtio"]
+            .flatMap { try Self.names(in: "Sources/" + $0, endings: [".swift"]) }
             + ["scripts/riscv"])
         try Self.expectQuotations(of: page, in: sources)
     }
