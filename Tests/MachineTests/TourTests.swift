@@ -26,7 +26,7 @@ import Testing
             if let block = current, line.hasPrefix("```") {
                 found.append(block)
                 current = nil
-            } else if ["```asm", "```c", "```swift"].contains(line) {
+            } else if ["```asm", "```c", "```swift", "```json", "```ld", "```bash"].contains(line) {
                 current = []
             } else {
                 current?.append(line.trimmingCharacters(in: .whitespaces))
@@ -42,17 +42,50 @@ import Testing
 
     @Test(arguments: try names(in: "docs/tour", endings: [".md"]))
     func page_quotations_standInTheSources(page: String) throws {
-        let sources = try
+        let sources =
+            try
             (Self.names(in: "Guests/x86", endings: [".S", ".h"])
             + Self.names(in: "Guests/x86/include", endings: [".h"])
             + Self.names(in: "Benchmarks/minimal-kvm", endings: [".c", ".S"])
             + Self.names(in: "Sources/Machine", endings: [".swift"]))
-            .map { Self.lines(try String(contentsOf: Self.root.appending(path: $0), encoding: .utf8)) }
-        let text = try String(contentsOf: Self.root.appending(path: page), encoding: .utf8)
-        for quotation in Self.quotations(text) {
+        try Self.expectQuotations(of: page, in: sources)
+    }
+
+    @Test(arguments: try names(in: "docs/tour/riscv", endings: [".md"]))
+    func riscvPage_quotations_standInTheSources(page: String) throws {
+        let sources =
+            try
+            (Self.names(in: "Guests/riscv", endings: [".S"])
+            + Self.names(in: "Hypervisor", endings: [".swift", ".json", ".ld"])
+            + Self.names(in: "Hypervisor/Sources/Architecture", endings: [".S"])
+            + Self.names(in: "Hypervisor/Sources/Architecture/include", endings: [".h"])
+            + Self.names(in: "Hypervisor/Sources/Hypervisor", endings: [".swift"])
+            + ["Boot", "Devices", "Firmware", "RISCV", "Virtio"]
+            .flatMap { try Self.names(in: "Sources/" + $0, endings: [".swift"]) }
+            + ["scripts/riscv"])
+        try Self.expectQuotations(of: page, in: sources)
+    }
+
+    /// Each quotation of a page is in one of the files, line by line.
+    static func expectQuotations(of page: String, in files: [String]) throws {
+        let sources = try files.map { lines(try String(contentsOf: root.appending(path: $0), encoding: .utf8)) }
+        let text = try String(contentsOf: root.appending(path: page), encoding: .utf8)
+        for quotation in quotations(text) {
             #expect(
-                sources.contains { Self.contains($0, quotation) },
+                sources.contains { contains($0, quotation) },
                 "\(page) quotes code that is nowhere:\n\(quotation.joined(separator: "\n"))")
+        }
+    }
+
+    @Test(arguments: try names(in: "docs/tour/riscv", endings: [".md"]))
+    func riscvPage_links_leadToFiles(page: String) throws {
+        let folder = Self.root.appending(path: page).deletingLastPathComponent()
+        let text = try String(contentsOf: Self.root.appending(path: page), encoding: .utf8)
+        for link in text.components(separatedBy: "](").dropFirst() {
+            let path = link.prefix { $0 != ")" && $0 != "#" }
+            #expect(
+                FileManager.default.fileExists(atPath: folder.appending(path: String(path)).path),
+                "\(page) has a link to \(path), which is not there")
         }
     }
 
@@ -62,6 +95,11 @@ import Testing
         #expect(pages.count == 17)
         for page in pages {
             #expect(contents.contains("(" + URL(fileURLWithPath: page).lastPathComponent + ")"))
+        }
+        let chapters = try Self.names(in: "docs/tour/riscv", endings: [".md"])
+        #expect(chapters.count == 13)
+        for page in chapters {
+            #expect(contents.contains("(riscv/" + URL(fileURLWithPath: page).lastPathComponent + ")"))
         }
     }
 }
