@@ -95,18 +95,23 @@ final class Guest {
     func clear() {
         for region in memory.regions { unsafe region.bytes.initializeMemory(as: UInt8.self, repeating: 0) }
         typed = []
-        for device in virtio { device.reset() }
         makeDevices()
         isRestarting = false
     }
 
-    /// Whether no hart runs it, and no disk of the machine's reads or writes its memory.
-    var isStill: Bool { cpus.allSatisfy { $0.runningOn == nil } && virtio.allSatisfy { $0.inFlight == 0 } }
+    /// Takes its memory from the virtio devices, once no hart runs it any more: else a console would keep for ever the
+    /// room that it was given for what will be typed.
+    /// - Returns: whether nobody works on the memory now. A disk of the machine's may for a while.
+    func comesToRest() -> Bool {
+        guard cpus.allSatisfy({ $0.runningOn == nil }) else { return false }
+        for device in virtio { device.reset() }
+        return virtio.allSatisfy { $0.inFlight == 0 }
+    }
 
     /// Gives its memory back, once no hart runs it any more, and no disk of the machine's reads or writes it. The device
     /// models stay: they take little.
     func freeMemory() {
-        guard ended != nil, !memoryIsFree, isStill else { return }
+        guard ended != nil, !memoryIsFree, comesToRest() else { return }
         memoryIsFree = true
         pageTable.free()
         for region in memory.regions {

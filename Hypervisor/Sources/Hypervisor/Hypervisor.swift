@@ -125,7 +125,7 @@ import RISCV
 
     /// Loads a guest anew, once its virtual harts are all off their harts and its disks have come to rest.
     func finishRestart(of guest: Guest) {
-        guard guest.isRestarting, guest.ended == nil, guest.isStill else { return }
+        guard guest.isRestarting, guest.ended == nil, guest.comesToRest() else { return }
         do throws(BootFailure) {
             try loader?.reload(guest)
             assignHome(to: guest.cpus[0])
