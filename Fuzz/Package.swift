@@ -12,6 +12,8 @@ let fuzzers: [(name: String, modules: [String])] = [
     ("FuzzLinuxImage", ["Boot", "Firmware", "GuestMemory"]),
     ("FuzzELF", ["Boot", "Firmware", "GuestMemory"]),
     ("FuzzCommand", ["Commands"]),
+    ("FuzzBundle", ["Boot", "Firmware"]),
+    ("FuzzRISCV", ["Devices", "RISCV"]),
 ]
 
 let everywhere: [SwiftSetting] = [
