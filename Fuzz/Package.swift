@@ -29,7 +29,10 @@ let package = Package(
     // The name, so that it does not matter what the folder of a clone is called.
     dependencies: [.package(name: "mini-kvm", path: "..")],
     targets: [
-        .target(name: "FuzzInput", path: "FuzzInput", swiftSettings: everywhere),
+        // Input as numbers, and what checks.
+        .target(
+            name: "FuzzInput", dependencies: [.product(name: "Devices", package: "mini-kvm")], path: "FuzzInput",
+            swiftSettings: everywhere),
         // Guest RAM, for what loads into it.
         .target(
             name: "FuzzRAM",

@@ -54,8 +54,8 @@ public final class GStagePageTable {
         while offset < size {
             let level = leafLevel(at: (guest + offset) | (host + offset), left: size - offset)
             let entry = try entryAddress(of: guest + offset, level: level)
-            guard !load(entry).isValid else { throw .alreadyMapped }
-            store(PageTableEntry(address: host + offset, flags: flags), at: entry)
+            guard !PageTableEntry.load(entry).isValid else { throw .alreadyMapped }
+            PageTableEntry(address: host + offset, flags: flags).store(at: entry)
             offset += Self.leafSize(level: level)
         }
     }
@@ -82,13 +82,13 @@ public final class GStagePageTable {
         var level = mode.levels - 1
         while level > wanted {
             let place = table + 8 * index(of: guest, level: level)
-            var entry = load(place)
+            var entry = PageTableEntry.load(place)
             if entry.isLeaf { throw .alreadyMapped }
             if !entry.isValid {
                 guard let page = pages.allocatePages(1, alignment: pageSize) else { throw .outOfMemory }
                 pageCount += 1
                 entry = PageTableEntry(address: page, flags: .valid)
-                store(entry, at: place)
+                entry.store(at: place)
             }
             table = entry.address
             level -= 1
@@ -114,7 +114,7 @@ public final class GStagePageTable {
         var table = root
         for level in stride(from: mode.levels - 1, through: 0, by: -1) {
             let place = table + 8 * index(of: guest, level: level)
-            let entry = load(place)
+            let entry = PageTableEntry.load(place)
             steps.append(Step(level: level, entryAddress: place, entry: entry))
             if entry.isLeaf || !entry.isValid { break }
             table = entry.address
@@ -137,23 +137,10 @@ public final class GStagePageTable {
         let isRoot = level == mode.levels - 1
         if level > 0 {
             for index in 0..<UInt64(isRoot ? 2048 : 512) {
-                let entry = load(table + 8 * index)
+                let entry = PageTableEntry.load(table + 8 * index)
                 if entry.isValid, !entry.isLeaf { free(table: entry.address, level: level - 1) }
             }
         }
         pages.freePages(at: table, count: isRoot ? 4 : 1)
-    }
-
-    // The addresses are those of pages that `pages` gave: never a guest's.
-    private func load(_ address: UInt64) -> PageTableEntry {
-        guard let pointer = unsafe UnsafePointer<UInt64>(bitPattern: UInt(address)) else {
-            return PageTableEntry(rawValue: 0)
-        }
-        return unsafe PageTableEntry(rawValue: pointer.pointee)
-    }
-
-    private func store(_ entry: PageTableEntry, at address: UInt64) {
-        guard let pointer = unsafe UnsafeMutablePointer<UInt64>(bitPattern: UInt(address)) else { return }
-        unsafe pointer.pointee = entry.rawValue
     }
 }

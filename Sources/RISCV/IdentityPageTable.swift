@@ -50,9 +50,9 @@ public final class IdentityPageTable {
             let stop = min(end, entryStart + size)
             let place = table + 8 * index
             if address == entryStart, stop == entryStart + size {
-                let old = load(place)
-                store(
-                    flags.isEmpty ? PageTableEntry(rawValue: 0) : PageTableEntry(address: address, flags: flags), place)
+                let old = PageTableEntry.load(place)
+                let new = flags.isEmpty ? PageTableEntry(rawValue: 0) : PageTableEntry(address: address, flags: flags)
+                new.store(at: place)
                 if old.isValid, !old.isLeaf { free(table: old.address, level: level - 1) }
             } else {
                 let next = try split(place, entryStart: entryStart, level: level)
@@ -64,24 +64,24 @@ public final class IdentityPageTable {
 
     /// The table of the next level at an entry, made where there is none: with what the entry has been a leaf of.
     private func split(_ place: UInt64, entryStart: UInt64, level: Int) throws(GStageError) -> UInt64 {
-        let entry = load(place)
+        let entry = PageTableEntry.load(place)
         if entry.isValid, !entry.isLeaf { return entry.address }
         guard let table = pages.allocatePages(1, alignment: pageSize) else { throw .outOfMemory }
         pageCount += 1
         if entry.isLeaf {
             let size = GStagePageTable.leafSize(level: level - 1)
             for index in 0..<UInt64(512) {
-                store(PageTableEntry(address: entryStart + index * size, flags: entry.flags), table + 8 * index)
+                PageTableEntry(address: entryStart + index * size, flags: entry.flags).store(at: table + 8 * index)
             }
         }
-        store(PageTableEntry(address: table, flags: .valid), place)
+        PageTableEntry(address: table, flags: .valid).store(at: place)
         return table
     }
 
     private func free(table: UInt64, level: Int) {
         if level > 0 {
             for index in 0..<UInt64(512) {
-                let entry = load(table + 8 * index)
+                let entry = PageTableEntry.load(table + 8 * index)
                 if entry.isValid, !entry.isLeaf { free(table: entry.address, level: level - 1) }
             }
         }
@@ -94,24 +94,11 @@ public final class IdentityPageTable {
         guard address < Self.limit else { return [] }
         var table = root
         for level in stride(from: Self.rootLevel, through: 0, by: -1) {
-            let entry = load(table + 8 * (address >> UInt64(12 + 9 * level) & 0x1FF))
+            let entry = PageTableEntry.load(table + 8 * (address >> UInt64(12 + 9 * level) & 0x1FF))
             guard entry.isValid else { return [] }
             if entry.isLeaf { return entry.flags.intersection([.read, .write, .execute]) }
             table = entry.address
         }
         return []
-    }
-
-    // The addresses are those of pages that `pages` gave.
-    private func load(_ address: UInt64) -> PageTableEntry {
-        guard let pointer = unsafe UnsafePointer<UInt64>(bitPattern: UInt(address)) else {
-            return PageTableEntry(rawValue: 0)
-        }
-        return unsafe PageTableEntry(rawValue: pointer.pointee)
-    }
-
-    private func store(_ entry: PageTableEntry, _ address: UInt64) {
-        guard let pointer = unsafe UnsafeMutablePointer<UInt64>(bitPattern: UInt(address)) else { return }
-        unsafe pointer.pointee = entry.rawValue
     }
 }

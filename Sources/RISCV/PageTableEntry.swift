@@ -44,3 +44,19 @@ public struct PageTableEntry: Equatable, Sendable {
     /// Whether it ends the walk.
     public var isLeaf: Bool { isValid && !flags.isDisjoint(with: [.read, .write, .execute]) }
 }
+
+extension PageTableEntry {
+    /// The entry at an address of a table's own page, which a `PageSource` gave: never a guest's.
+    static func load(_ address: UInt64) -> PageTableEntry {
+        guard let pointer = unsafe UnsafePointer<UInt64>(bitPattern: UInt(address)) else {
+            return PageTableEntry(rawValue: 0)
+        }
+        return unsafe PageTableEntry(rawValue: pointer.pointee)
+    }
+
+    /// Puts it at such an address.
+    func store(at address: UInt64) {
+        guard let pointer = unsafe UnsafeMutablePointer<UInt64>(bitPattern: UInt(address)) else { return }
+        unsafe pointer.pointee = rawValue
+    }
+}

@@ -42,6 +42,20 @@ public final class DriverQueue {
         chains = [[UInt16]](repeating: [], count: Int(size))
     }
 
+    /// What a driver writes to the registers of virtio-mmio to give the device this queue, in this order (section
+    /// 4.2.3.2).
+    /// - Parameter index: the queue's number.
+    public func registers(index: UInt32) -> [(register: MMIORegister, value: UInt32)] {
+        [
+            (.queueSelect, index), (.queueSize, UInt32(size)),
+            (.queueDescriptorLow, UInt32(truncatingIfNeeded: descriptorArea)),
+            (.queueDescriptorHigh, UInt32(descriptorArea >> 32)),
+            (.queueDriverLow, UInt32(truncatingIfNeeded: driverArea)), (.queueDriverHigh, UInt32(driverArea >> 32)),
+            (.queueDeviceLow, UInt32(truncatingIfNeeded: deviceArea)), (.queueDeviceHigh, UInt32(deviceArea >> 32)),
+            (.queueReady, 1),
+        ]
+    }
+
     /// How many descriptors are free.
     public var freeCount: Int { free.count }
 

@@ -4,6 +4,11 @@ import Host
 import Testing
 
 @Suite struct HostMemoryTests {
+    private static var hasHugePages: Bool {
+        guard let setting = try? MappedFile(path: "/sys/kernel/mm/transparent_hugepage/enabled") else { return false }
+        return !String(decoding: setting.bytes, as: UTF8.self).contains("[never]")
+    }
+
     @Test(arguments: [1 << 20, 128 << 20, (128 << 20) + 4096] as [UInt64])
     func init_anyMultipleOf4KiB_isZeroWritableAndAligned(size: UInt64) throws {
         let memory = try HostMemory(size: size)
@@ -59,9 +64,7 @@ import Testing
     }
 
     /// A 128 MiB guest that touches all its memory would else make the host's kernel find 32,768 pages for it.
-    @Test func init_touched_isBackedByHugePagesWhereTheHostHasThem() throws {
-        let setting = try MappedFile(path: "/sys/kernel/mm/transparent_hugepage/enabled")
-        guard !String(decoding: setting.bytes, as: UTF8.self).contains("[never]") else { return }
+    @Test(.enabled(if: hasHugePages, "this host gives no huge pages")) func init_touched_isBackedByHugePages() throws {
         let memory = try HostMemory(size: 16 << 20)
         // RUSAGE_THREAD, which the header has for _GNU_SOURCE only.
         let thread = __rusage_who_t(1)

@@ -40,18 +40,6 @@ private final class Machine: SBIMachine {
     }
 }
 
-private final class Line: InterruptLine {
-    var isRaised = false
-    func raise() {
-        check(!isRaised, "the line is raised only when it is low")
-        isRaised = true
-    }
-    func lower() {
-        check(isRaised, "the line is lowered only when it is raised")
-        isRaised = false
-    }
-}
-
 private let extensions: [UInt64] = [
     0, 1, 2, 3, 4, 5, 6, 7, 8, 0x10, 0x5449_4D45, 0x73_5049, 0x5246_4E43, 0x48_534D, 0x5352_5354, 0x4442_434E,
 ]
@@ -93,7 +81,7 @@ private func decode(_ input: inout FuzzInput) {
 }
 
 private func drive(_ input: inout FuzzInput) {
-    let lines = [Line(), Line(), Line()]
+    let lines = [CheckedLine(), CheckedLine(), CheckedLine()]
     let plic = PLIC(sources: 40, contexts: lines)
     while !input.isEmpty {
         let kind = input.byte()

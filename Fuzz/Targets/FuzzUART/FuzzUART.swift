@@ -2,18 +2,6 @@
 internal import Devices
 internal import FuzzInput
 
-private final class Line: InterruptLine {
-    var isRaised = false
-    func raise() {
-        check(!isRaised, "the line is raised only when it is low")
-        isRaised = true
-    }
-    func lower() {
-        check(isRaised, "the line is lowered only when it is raised")
-        isRaised = false
-    }
-}
-
 private final class Output: CharacterPort {
     var bytes: [UInt8] = []
     func transmit(_ byte: UInt8) { bytes.append(byte) }
@@ -32,7 +20,7 @@ private final class Source: CharacterSource {
 
 /// The port and the model.
 private final class Run {
-    let line = Line()
+    let line = CheckedLine()
     let output = Output()
     let source = Source()
     let uart: UART16550
@@ -120,7 +108,7 @@ private final class Run {
             (fifos, loop, divisorLatch) = (false, false, false)
             uart.reset()
         case 28:
-            let copy = UART16550(port: Output(), interrupt: Line(), state: uart.state)
+            let copy = UART16550(port: Output(), interrupt: CheckedLine(), state: uart.state)
             check(copy.state == uart.state, "a restored state is the same")
             check(copy.pendingInterrupt == uart.pendingInterrupt, "and interrupts the same")
         case 29:

@@ -75,15 +75,7 @@ struct HostVirtio {
 
     /// Gives the device queue 0, its only one, and lets it work.
     func finish(_ queue: DriverQueue) {
-        write(0, .queueSelect)
-        write(UInt32(queue.size), .queueSize)
-        write(UInt32(truncatingIfNeeded: queue.descriptorArea), .queueDescriptorLow)
-        write(UInt32(queue.descriptorArea >> 32), .queueDescriptorHigh)
-        write(UInt32(truncatingIfNeeded: queue.driverArea), .queueDriverLow)
-        write(UInt32(queue.driverArea >> 32), .queueDriverHigh)
-        write(UInt32(truncatingIfNeeded: queue.deviceArea), .queueDeviceLow)
-        write(UInt32(queue.deviceArea >> 32), .queueDeviceHigh)
-        write(1, .queueReady)
+        for (register, value) in queue.registers(index: 0) { write(value, register) }
         let status: DeviceStatus = [.acknowledge, .driver, .featuresOK, .driverOK]
         write(status.rawValue, .status)
     }
