@@ -63,7 +63,8 @@ let package = Package(
             name: "Machine",
             dependencies: ["KVM", "GuestMemory", "Devices", "Firmware", "Boot", "Host"],
             swiftSettings: everywhere),
-        .target(name: "Monitor", dependencies: ["Machine", "KVM", "GuestMemory"], swiftSettings: everywhere),
+        .target(
+            name: "Monitor", dependencies: ["Machine", "KVM", "GuestMemory", "Host"], swiftSettings: everywhere),
 
         // The built-in guests, one assembly file each, and the command line.
         .target(name: "GuestImages", path: "Guests/x86"),

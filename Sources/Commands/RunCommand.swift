@@ -38,6 +38,12 @@ struct RunCommand: ParsableCommand {
             The guest's serial port COM1 is the terminal. While it runs, Ctrl-A x stops
             the machine, Ctrl-A s shows statistics, Ctrl-A h lists the other keys. When
             standard input is no terminal, the guest reads it, and Ctrl-D at its end.
+
+            What --serial, --trace and --firmware-log name is emptied when the machine
+            begins, and is refused if the machine is made of it. A pipe with a name (FIFO)
+            needs its reader, or for --kernel and the like its writer, before minikvm
+            starts. The guest waits for a reader who is slow; one who goes away is told,
+            the guest goes on, and the status is 1 at the end.
             """)
 
     @Argument(help: ArgumentHelp("A built-in guest (see `minikvm guests`).", valueName: "guest"))
@@ -142,14 +148,20 @@ struct RunCommand: ParsableCommand {
             throw Failure.usage(errors.map(\.description).joined(separator: "\nminikvm: "))
         }
         try console.check(configuration.board)
+        let serialPath: String? = if case .file(let path) = console.serialTarget { path } else { nil }
+        let outputs = try RunOutputs(
+            RunOutputs.Paths(
+                trace: trace, firmwareLog: firmwareLog, serial: serialPath, control: console.control),
+            inputs: configuration.inputFiles)
+        defer { outputs.discard() }
         let session = try RunSession(
             options: RunSession.Options(
-                reboots: !noReboot, isVerbose: verbose, showsStatistics: stats, firmwareLogPath: firmwareLog,
-                console: console),
+                reboots: !noReboot, isVerbose: verbose, showsStatistics: stats, console: console),
             observation: Observation(
-                cpus: configuration.cpus, tracePath: trace, traceFormat: traceFormat ?? .text,
+                cpus: configuration.cpus, trace: outputs.trace, traceFormat: traceFormat ?? .text,
                 // Somebody at a terminal may ask by Ctrl-A s.
-                measuresTime: stats || trace != nil || isatty(STDIN_FILENO) == 1))
+                measuresTime: stats || trace != nil || isatty(STDIN_FILENO) == 1),
+            outputs: outputs)
         throw ExitCode(try session.run(configuration))
     }
 

@@ -1,4 +1,6 @@
 import Foundation
+import Glibc
+import Testing
 
 extension BadInputTests {
     /// Disks that cannot be one.
@@ -26,6 +28,15 @@ extension BadInputTests {
         Case("disk that is a device", "cannot use disk image '/dev/null': it is neither a file nor a block device; …") {
             _ in
             ["run", "--disk", "/dev/null"]
+        },
+        Case("disk that is a pipe", "cannot use disk image 'DIR/pipe': it is neither a file nor a block device; …") {
+            ["run", "--disk", try pipe($0)]
+        },
+        Case(
+            "disk that is a pipe, to be read only",
+            "cannot use disk image 'DIR/pipe': it is neither a file nor a block device; …"
+        ) {
+            ["run", "--disk", try pipe($0) + ",ro"]
         },
         Case("disk without a boot sector", "DIR/disk: the boot sector has no signature: …") {
             ["run", "--disk", try disk($0)]
@@ -58,7 +69,7 @@ extension BadInputTests {
         },
         Case(
             "firmware log that cannot be written",
-            "cannot write the firmware's log to 'DIR/no/log': No such file or directory; name another file"
+            "cannot write the firmware's log to 'DIR/no/log': no such file or directory; name another file"
         ) {
             ["run", "--firmware", $0.path + "/a", "--firmware-log", $0.path + "/no/log"]
         },
@@ -66,6 +77,12 @@ extension BadInputTests {
             ["run", "--disk", ",snapshot"]
         },
     ]
+
+    private static func pipe(_ folder: TestFolder) throws -> String {
+        let path = folder.path + "/pipe"
+        try #require(mkfifo(path, 0o600) == 0)
+        return path
+    }
 
     private static func disk(_ folder: TestFolder) throws -> String {
         try folder.file("disk", [UInt8](repeating: 0, count: 4096))
