@@ -9,6 +9,14 @@ private final class NoCharacters: CharacterPort {
     func transmit(_: UInt8) {}
 }
 
+extension Failure {
+    /// What a machine refused.
+    fileprivate init(_ error: MachineError) {
+        let isUsage = if case .configuration = error { true } else { false }
+        self.init(text: error.description, status: isUsage ? 2 : 1)
+    }
+}
+
 /// One `minikvm run`: the terminal, the signals, and the machine, made anew each time the guest restarts it.
 final class RunSession {
     /// What the flags say besides the machine.
@@ -65,7 +73,7 @@ final class RunSession {
         do throws(MachineError) {
             disks = try configuration.openDisks()
         } catch {
-            throw Failure.failed(error.description)
+            throw Failure(error)
         }
         let signals = try Signals(loop: loop) { [self] signal in
             endingSignal = signal
@@ -128,8 +136,7 @@ final class RunSession {
                     measuresTime: observation.measuresTime, disks: disks, firmwareLog: firmwareLog,
                     loop: loop))
         } catch {
-            if case .configuration = error { throw Failure.usage(error.description) }
-            throw Failure.failed(error.description)
+            throw Failure(error)
         }
         if options.isVerbose { for line in machine.memoryMap { printError(line) } }
         if case .linux = configuration.guest, HostKVM.current() == .pvm {
