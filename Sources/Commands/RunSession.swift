@@ -216,7 +216,8 @@ final class RunSession {
     /// Saves what the screen shows as text and as a picture, under names that are not taken.
     /// - Returns: what became of it.
     private func takeScreenshot() -> String {
-        guard let screen = machine?.screen?.look() else { return Self.noScreen }
+        let screen: TextScreen
+        do throws(NoText) { screen = try (machine?.screen).lookAtText() } catch { return error.reason }
         screenshots += 1
         let name = "minikvm-\(getpid())-\(screenshots)"
         do throws(HostError) {
@@ -226,8 +227,6 @@ final class RunSession {
         }
         return "the screen is in \(name).txt and \(name).png"
     }
-
-    private static let noScreen = "this machine has no screen; a board has one with --board pc or a --disk"
 
     /// Does what another process asks.
     private func serve(_ request: ControlRequest, _ answer: @escaping (ControlAnswer) -> Void) -> () -> Void {
@@ -245,8 +244,11 @@ final class RunSession {
             let job = typist.type(strokes.compactMap(\.self)) { answer(.done([])) }
             return { [typist] in typist.drop(job) }
         case .screenText, .screenPicture:
-            guard let screen = machine?.screen?.look() else {
-                answer(.failed(Self.noScreen))
+            let screen: TextScreen
+            do throws(NoText) {
+                screen = try (machine?.screen).lookAtText()
+            } catch {
+                answer(.failed(error.reason))
                 break
             }
             do throws(HostError) {

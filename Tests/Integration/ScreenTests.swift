@@ -233,6 +233,106 @@ import Testing
         #expect(outcome.errors == "minikvm: run: \(words)\n")
     }
 
+    /// A boot sector that sets mode 13h, 320 by 200 pixels of 256 colors, says so, and after a character from the serial
+    /// port goes back to text and draws a letter.
+    private static let graphics = bootSector([
+        0xBA, 0xDA, 0x03,  // movw $0x3DA, %dx       attribute controller: index next
+        0xEC,  // inb %dx, %al
+        0xBA, 0xC0, 0x03,  // movw $0x3C0, %dx
+        0xB0, 0x30,  // movb $0x30, %al     Attribute Mode Control
+        0xEE,  // outb %al, %dx
+        0xB0, 0x41,  // movb $0x41, %al     graphics, 256 colors
+        0xEE,  // outb %al, %dx
+        0xB0, 0x20,  // movb $0x20, %al     the screen on
+        0xEE,  // outb %al, %dx
+        0xBA, 0xCE, 0x03,  // movw $0x3CE, %dx       graphics controller
+        0xB8, 0x05, 0x40,  // movw $0x4005, %ax       Graphics Mode: 256 colors
+        0xEF,  // outw %ax, %dx
+        0xB8, 0x06, 0x05,  // movw $0x0506, %ax       Miscellaneous: graphics
+        0xEF,  // outw %ax, %dx
+        0xBA, 0xD4, 0x03,  // movw $0x3D4, %dx       CRT controller
+        0xB8, 0x09, 0x41,  // movw $0x4109, %ax       Maximum Scan Line: two
+        0xEF,  // outw %ax, %dx
+        0xBA, 0xF8, 0x03,  // movw $0x3F8, %dx
+        0xB0, 0x21,  // movb $'!', %al
+        0xEE,  // outb %al, %dx
+        0xBA, 0xFD, 0x03,  // 1: movw $0x3FD, %dx    Line Status
+        0xEC,  // inb %dx, %al
+        0xA8, 0x01,  // testb $1, %al
+        0x74, 0xF8,  // jz 1b
+        0xBA, 0xCE, 0x03,  // movw $0x3CE, %dx       and back
+        0xB8, 0x06, 0x0E,  // movw $0x0E06, %ax
+        0xEF,  // outw %ax, %dx
+        0xB8, 0x05, 0x10,  // movw $0x1005, %ax
+        0xEF,  // outw %ax, %dx
+        0xBA, 0xDA, 0x03,  // movw $0x3DA, %dx
+        0xEC,  // inb %dx, %al
+        0xBA, 0xC0, 0x03,  // movw $0x3C0, %dx
+        0xB0, 0x30,  // movb $0x30, %al
+        0xEE,  // outb %al, %dx
+        0xB0, 0x0C,  // movb $0x0C, %al
+        0xEE,  // outb %al, %dx
+        0xB0, 0x20,  // movb $0x20, %al
+        0xEE,  // outb %al, %dx
+        0xBA, 0xD4, 0x03,  // movw $0x3D4, %dx
+        0xB8, 0x09, 0x4F,  // movw $0x4F09, %ax
+        0xEF,  // outw %ax, %dx
+        0xB8, 0x00, 0xB8,  // movw $0xB800, %ax
+        0x8E, 0xC0,  // movw %ax, %es
+        0x26, 0xC7, 0x06, 0x00, 0x00, 0x41, 0x1E,  // movw $0x1E41, %es:0
+        0xBA, 0xF8, 0x03,  // movw $0x3F8, %dx
+        0xB0, 0x3F,  // movb $'?', %al
+        0xEE,  // outb %al, %dx
+        0xF4,  // 2: hlt
+        0xEB, 0xFD,  // jmp 2b
+    ])
+
+    private static let graphicsWords =
+        "the guest's screen is in a graphics mode (320 by 200 pixels); only text modes can be shown"
+
+    @Test func screenshot_ofGraphics_saysThatItIsGraphics() throws {
+        let folder = try TestFolder()
+        let disk = try folder.file("disk", Self.graphics)
+        let socket = folder.path + "/socket"
+        let child = try MiniKVM.start(
+            ["run", "--disk", disk + ",ro", "--memory", "16M", "--control", socket], input: .terminal,
+            output: .terminal, folder: folder.path)
+        try child.waitFor("!")
+        child.send("\u{1}p")
+        try child.waitFor("minikvm: " + Self.graphicsWords, inErrors: true)
+        for name in ["-", "one"] {
+            let outcome = try MiniKVM.run(["screenshot", "--control", socket, name], folder: folder.path)
+            outcome.expect(status: 1)
+            #expect(outcome.output.isEmpty)
+            #expect(outcome.errors == "minikvm: the machine at '\(socket)' refused: \(Self.graphicsWords)\n")
+        }
+        #expect(folder.names == ["disk", "socket"])
+        child.send("x")
+        try child.waitFor("?")
+        let text = try MiniKVM.run(["screenshot", "--control", socket, "-"])
+        text.expect(status: 0)
+        #expect(text.output.hasPrefix("A"))
+        child.send("\u{1}x")
+        child.finish().expect(status: 0)
+    }
+
+    @Test func display_ofGraphics_saysThatItIsGraphicsUntilThereIsText() throws {
+        let folder = try TestFolder()
+        let disk = try folder.file("disk", Self.graphics)
+        let child = try MiniKVM.start(
+            [
+                "run", "--disk", disk + ",ro", "--memory", "16M", "--display", "terminal", "--keyboard", "none",
+                "--serial", folder.path + "/serial",
+            ], input: .terminal, output: .terminal)
+        try child.waitFor("\u{1B}[2J\u{1B}[H\u{1B}[?25l" + Self.graphicsWords)
+        child.send("x")
+        try child.waitFor("\u{1B}[1;1H\u{1B}[K\u{1B}[0;93;44mA")
+        child.send("\u{1}x")
+        let outcome = child.finish()
+        outcome.expect(status: 0)
+        #expect(outcome.output.hasSuffix("\r\n") && outcome.output.contains("\u{1B}[?1049lA"), "\(outcome.text)")
+    }
+
     @Test func screenshot_withoutAScreen_saysSo() throws {
         let folder = try TestFolder()
         let child = try MiniKVM.start(["run", "echo"], input: .terminal, output: .terminal, folder: folder.path)
