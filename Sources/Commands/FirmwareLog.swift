@@ -1,30 +1,18 @@
 internal import Devices
-internal import Glibc
+internal import Monitor
 
-/// What firmware tells of itself, line by line into a file.
+/// What firmware tells of itself, line by line.
 final class FirmwareLog: CharacterPort, @unchecked Sendable {
     // Unchecked: only touched under its device's lock.
-    private let descriptor: Int32
+    private let output: LogOutput
     private var line: [UInt8] = []
 
-    /// - Parameter path: a file, or `-` for standard error.
-    init(path: String) throws {
-        if path == "-" {
-            descriptor = STDERR_FILENO
-        } else {
-            descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
-            guard descriptor >= 0 else {
-                throw Failure.failed(
-                    "cannot write the firmware's log to '\(path)': \(String(cString: strerror(errno))); "
-                        + "name another file")
-            }
-        }
+    /// - Parameter output: where the lines go.
+    init(_ output: LogOutput) {
+        self.output = output
     }
 
-    deinit {
-        flush()
-        if descriptor != STDERR_FILENO { close(descriptor) }
-    }
+    deinit { flush() }
 
     func transmit(_ byte: UInt8) {
         line.append(byte)
@@ -32,8 +20,7 @@ final class FirmwareLog: CharacterPort, @unchecked Sendable {
     }
 
     private func flush() {
-        // A log that cannot be written ends nothing.
-        _ = write(descriptor, line, line.count)
+        line.withUnsafeBytes { output.sink.write($0) }
         line.removeAll(keepingCapacity: true)
     }
 }

@@ -15,7 +15,10 @@ final class LiveScreen {
     /// What the terminal shows: a row each.
     private var shown: [[TextScreen.Cell]?] = []
     private var shownCursor: TextScreen.Cursor?
-    private var shownSize: (columns: Int, rows: Int)?
+    /// The terminal's size that this is drawn for; nil when something else stands there.
+    private var shownSize: Terminal.Size?
+    /// The graphics mode that is told of.
+    private var shownMode: VGAText.GraphicsMode?
     private var shownTop = 0
     /// Looks that are left out while a message stands there.
     private var looksLeftOut = 0
@@ -58,7 +61,12 @@ final class LiveScreen {
         // Room for the rest: the guest has ended, and nothing else is written.
         output.finish(limit: 500)
         output.offer("\u{1B}[0m\u{1B}[?7h\u{1B}[?25h\u{1B}[?1049l")
-        if let text = screen?.look().text() { output.offer(text) }
+        guard screen != nil else { return }
+        do throws(NoText) {
+            output.offer(try screen.lookAtText().text())
+        } catch {
+            output.offer(error.reason + "\n")
+        }
     }
 
     private func look() {
@@ -66,12 +74,29 @@ final class LiveScreen {
             looksLeftOut -= 1
             return
         }
-        guard let picture = screen?.look() else { return }
+        guard let screen else { return }
+        switch screen.look() {
+        case .text(let picture): draw(picture)
+        case .graphics(let mode): draw(mode)
+        }
+    }
+
+    /// Says what cannot be drawn, and again where a message has stood.
+    private func draw(_ mode: VGAText.GraphicsMode) {
+        guard shownMode != mode || shownSize == nil else { return }
+        let text = "\u{1B}[0m\u{1B}[2J\u{1B}[H\u{1B}[?25l" + NoText.graphics(mode).reason
+        guard output.offer(text) else { return }
+        shownMode = mode
+        shownSize = Terminal.Size(columns: 0, rows: 0)
+    }
+
+    private func draw(_ picture: TextScreen) {
         let window = windowSize()
-        let size = (columns: window?.columns ?? 80, rows: window?.rows ?? 25)
-        if size != shownSize ?? (0, 0) {
+        let size = window ?? Terminal.Size(columns: 80, rows: 25)
+        if size != shownSize || shownMode != nil {
             guard output.offer("\u{1B}[0m\u{1B}[2J") else { return }
             shownSize = size
+            shownMode = nil
             shown = Array(repeating: nil, count: size.rows)
             shownCursor = nil
         }

@@ -2,6 +2,7 @@ public import ArgumentParser
 internal import Glibc
 internal import Host
 internal import Machine
+internal import Monitor
 
 /// The command line of the virtual machine monitor: one file a subcommand.
 public struct MiniKVM: ParsableCommand {
@@ -105,8 +106,15 @@ struct Failure: Error {
     static func usage(_ text: String) -> Failure { Failure(text: text, status: 2) }
 }
 
-/// Writes a line to standard error, behind the program's name.
-func printError(_ text: String) {
-    var line = Array("minikvm: \(text)\n".utf8)
-    _ = write(STDERR_FILENO, &line, line.count)
+/// Standard error. Who writes there in another way could wait for ever for a pipe's reader.
+let standardError = FileSink(descriptor: STDERR_FILENO)
+
+extension FileSink {
+    /// Writes a text.
+    func write(_ text: String) {
+        Array(text.utf8).withUnsafeBytes { write($0) }
+    }
 }
+
+/// Writes a line to standard error, behind the program's name.
+func printError(_ text: String) { standardError.write("minikvm: \(text)\n") }

@@ -9,19 +9,6 @@ extension MachineConfiguration.InterruptController: ExpressibleByArgument {}
 extension MachineConfiguration.Board: ExpressibleByArgument {}
 extension MachineConfiguration.TripleFault: ExpressibleByArgument {}
 
-extension MachineConfiguration.Disk {
-    /// A disk as the command line names it: the path, and what becomes of writes behind a comma.
-    init(argument: String) {
-        if let comma = argument.lastIndex(of: ","),
-            let access = Access(rawValue: String(argument[comma...].dropFirst()))
-        {
-            self.init(path: String(argument[..<comma]), access: access)
-        } else {
-            self.init(path: argument)
-        }
-    }
-}
-
 /// `minikvm run`: makes a machine from the flags and runs it to its end.
 struct RunCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -36,8 +23,18 @@ struct RunCommand: ParsableCommand {
               minikvm run --disk xv6.img --disk fs.img --display terminal
 
             The guest's serial port COM1 is the terminal. While it runs, Ctrl-A x stops
-            the machine, Ctrl-A s shows statistics, Ctrl-A h lists the other keys. When
+            the machine, Ctrl-A s shows statistics, Ctrl-A ? lists the other keys. When
             standard input is no terminal, the guest reads it, and Ctrl-D at its end.
+
+            A disk is locked while a machine has it: one machine may write it, and then no
+            other has it at all; or any number have it as ,ro or ,snapshot, in any mixture.
+            What is no minikvm does not see the lock.
+
+            What --serial, --trace and --firmware-log name is emptied when the machine
+            begins, and is refused if the machine is made of it. A pipe with a name (FIFO)
+            needs its reader, or for --kernel and the like its writer, before minikvm
+            starts. The guest waits for a reader who is slow; one who goes away is told,
+            the guest goes on, and the status is 1 at the end.
             """)
 
     @Argument(help: ArgumentHelp("A built-in guest (see `minikvm guests`).", valueName: "guest"))
@@ -70,7 +67,8 @@ struct RunCommand: ParsableCommand {
     @Option(
         help: ArgumentHelp(
             "Disk, a raw image; up to four times. Alone, its sector 0 is booted. With ,ro after it the guest cannot "
-                + "write it; with ,snapshot what it writes is thrown away at the end.", valueName: "file"))
+                + "write it; with ,snapshot what it writes is thrown away at the end; ,rw is what it is without. A comma "
+                + "of the file's name is written twice.", valueName: "file"))
     var disk: [String] = []
 
     @Option(
@@ -142,14 +140,20 @@ struct RunCommand: ParsableCommand {
             throw Failure.usage(errors.map(\.description).joined(separator: "\nminikvm: "))
         }
         try console.check(configuration.board)
+        let serialPath: String? = if case .file(let path) = console.serialTarget { path } else { nil }
+        let outputs = try RunOutputs(
+            RunOutputs.Paths(
+                trace: trace, firmwareLog: firmwareLog, serial: serialPath, control: console.control),
+            inputs: configuration.inputFiles)
+        defer { outputs.discard() }
         let session = try RunSession(
             options: RunSession.Options(
-                reboots: !noReboot, isVerbose: verbose, showsStatistics: stats, firmwareLogPath: firmwareLog,
-                console: console),
+                reboots: !noReboot, isVerbose: verbose, showsStatistics: stats, console: console),
             observation: Observation(
-                cpus: configuration.cpus, tracePath: trace, traceFormat: traceFormat ?? .text,
+                cpus: configuration.cpus, trace: outputs.trace, traceFormat: traceFormat ?? .text,
                 // Somebody at a terminal may ask by Ctrl-A s.
-                measuresTime: stats || trace != nil || isatty(STDIN_FILENO) == 1))
+                measuresTime: stats || trace != nil || isatty(STDIN_FILENO) == 1),
+            outputs: outputs)
         throw ExitCode(try session.run(configuration))
     }
 
@@ -176,6 +180,7 @@ struct RunCommand: ParsableCommand {
         try refuse([("--trace-format", traceFormat != nil)], without: "--trace", trace != nil)
         try refuse([("--at", at != nil), ("--mode", mode != nil)], without: "--flat", flat != nil)
 
+        let disks = try disks()
         if let name {
             guard let guest = BuiltInGuest.named(name) else {
                 throw Failure.usage("run: there is no built-in guest '\(name)'; `minikvm guests` lists them")
@@ -213,7 +218,9 @@ struct RunCommand: ParsableCommand {
         return configuration
     }
 
-    private var disks: [MachineConfiguration.Disk] { disk.map { MachineConfiguration.Disk(argument: $0) } }
+    private func disks() throws -> [MachineConfiguration.Disk] {
+        try disk.map { try MachineConfiguration.Disk(argument: $0) }
+    }
 
     /// Says beforehand what would end as a guest's incomprehensible death: this KVM lacks what the guest is about.
     private func refuseWithout32BitPaging(_ name: String) throws {

@@ -9,6 +9,14 @@ private final class NoCharacters: CharacterPort {
     func transmit(_: UInt8) {}
 }
 
+extension Failure {
+    /// What a machine refused.
+    fileprivate init(_ error: MachineError) {
+        let isUsage = if case .configuration = error { true } else { false }
+        self.init(text: error.description, status: isUsage ? 2 : 1)
+    }
+}
+
 /// One `minikvm run`: the terminal, the signals, and the machine, made anew each time the guest restarts it.
 final class RunSession {
     /// What the flags say besides the machine.
@@ -19,14 +27,13 @@ final class RunSession {
         var isVerbose = false
         /// Whether the statistics are shown at the end.
         var showsStatistics = false
-        /// Where firmware tells of itself: a file, `-` for standard error, nil for nowhere.
-        var firmwareLogPath: String?
         /// What the terminal is to the guest.
         var console: ConsoleOptions
     }
 
     private let options: Options
     private let observation: Observation
+    private let outputs: RunOutputs
     private let loop: EventLoop
     private let typist: Typist
     private let input: any UserInput
@@ -35,19 +42,24 @@ final class RunSession {
     private var disks: [any BlockStore] = []
     private let firmwareLog: FirmwareLog?
     private var terminal: Terminal?
+    private var serialOutput: TerminalOutput?
+    private var serialLossIsTold = false
     private var display: LiveScreen?
     private var control: ControlSocket?
     private var endingSignal: Int32?
+    /// The terminal is gone, or what should have been written into a file is not all there.
     private var outputIsLost = false
     private var screenshots = 0
 
     /// - Parameters:
     ///   - options: what the flags say besides the machine.
     ///   - observation: looks at the exits.
-    init(options: Options, observation: Observation) throws {
+    ///   - outputs: the files that are written.
+    init(options: Options, observation: Observation, outputs: RunOutputs) throws {
         self.options = options
         self.observation = observation
-        firmwareLog = try options.firmwareLogPath.map { try FirmwareLog(path: $0) }
+        self.outputs = outputs
+        firmwareLog = outputs.firmwareLog.map { FirmwareLog($0) }
         loop = try EventLoop()
         typist = try Typist(loop: loop)
         input =
@@ -61,7 +73,7 @@ final class RunSession {
         do throws(MachineError) {
             disks = try configuration.openDisks()
         } catch {
-            throw Failure.failed(error.description)
+            throw Failure(error)
         }
         let signals = try Signals(loop: loop) { [self] signal in
             endingSignal = signal
@@ -76,12 +88,12 @@ final class RunSession {
             control?.close()
             control = nil
         }
-        let serialFile = try serialFile()
+        serialOutput = try makeSerialOutput()
         let terminal = try Terminal(loop: loop, receiver: input.receiver, onEvent: handle)
         self.terminal = terminal
         defer {
             input.close()
-            close(terminal, serialFile)
+            close(terminal)
         }
         if options.console.showsScreen {
             display = try LiveScreen(output: terminal.output, loop: loop) {
@@ -92,23 +104,23 @@ final class RunSession {
             switch options.console.serialTarget {
             case .terminal: terminal.output
             case .none: NoCharacters()
-            case .file: serialFile ?? terminal.output
+            case .file: serialOutput ?? terminal.output
             }
         while true {
             let reason = try runOnce(configuration, terminal, console: console)
-            observation.flush()
             if reason == .reset, options.reboots, endingSignal == nil { continue }
-            close(terminal, serialFile)
+            observation.flush()
+            close(terminal)
             // A guest that ends at once is faster than the news that what it said went nowhere.
-            if !outputIsLost, let error = terminal.output.lossError ?? serialFile?.lossError { lose(error) }
+            if !outputIsLost, let error = terminal.output.lossError { lose(error) }
+            if !serialLossIsTold, let error = serialOutput?.lossError { lose(error) }
             if options.showsStatistics { tell(observation.statistics.summary().render()) }
             let own = status(reason)
-            let status = own == 0 && outputIsLost ? 1 : own
-            if let failure = observation.traceFailure {
+            for failure in outputs.failures {
                 printError(failure)
-                return status == 0 ? 1 : status
+                outputIsLost = true
             }
-            return status
+            return own == 0 && outputIsLost ? 1 : own
         }
     }
 
@@ -124,8 +136,7 @@ final class RunSession {
                     measuresTime: observation.measuresTime, disks: disks, firmwareLog: firmwareLog,
                     loop: loop))
         } catch {
-            if case .configuration = error { throw Failure.usage(error.description) }
-            throw Failure.failed(error.description)
+            throw Failure(error)
         }
         if options.isVerbose { for line in machine.memoryMap { printError(line) } }
         if case .linux = configuration.guest, HostKVM.current() == .pvm {
@@ -138,6 +149,7 @@ final class RunSession {
         typist.connect(machine.keyboard)
         input.connect(terminal.input, to: machine)
         display?.connect(machine.screen)
+        try outputs.begin()
         do throws(MachineError) {
             try machine.start { [loop] in loop.stop() }
         } catch {
@@ -150,26 +162,27 @@ final class RunSession {
 
     // MARK: The terminal
 
-    /// The file that the serial port's characters go to.
-    private func serialFile() throws -> TerminalOutput? {
-        guard case .file(let path) = options.console.serialTarget else { return nil }
-        let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
-        guard descriptor >= 0 else {
-            throw Failure.failed(
-                "cannot write the serial port's characters to '\(path)': \(String(cString: strerror(errno))); "
-                    + "name another file")
+    /// The way to the file that the serial port's characters go to.
+    private func makeSerialOutput() throws -> TerminalOutput? {
+        guard let file = outputs.serial else { return nil }
+        return try TerminalOutput(descriptor: file.descriptor, name: "'\(file.path)'", loop: loop) { [self] error in
+            // A machine is not ended for a log that nobody reads any more.
+            if let display {
+                display.show("minikvm: \(error)")
+            } else {
+                lose(error)
+                serialLossIsTold = true
+            }
         }
-        let file = OwnedDescriptor(owning: descriptor)
-        return try TerminalOutput(descriptor: file.rawValue, loop: loop) { [self] in handle(.outputLost($0)) }
     }
 
     /// Gives the terminal back; a second time does nothing.
-    private func close(_ terminal: Terminal, _ serialFile: TerminalOutput?) {
+    private func close(_ terminal: Terminal) {
         display?.close()
         display = nil
         terminal.close(limit: 2000)
-        serialFile?.finish(limit: 2000)
-        serialFile?.detach()
+        serialOutput?.finish(limit: 2000)
+        serialOutput?.detach()
     }
 
     private func handle(_ event: Terminal.Event) {
@@ -195,13 +208,16 @@ final class RunSession {
     private func stop() {
         // A CPU may be waiting for a reader who is not coming back.
         terminal?.output.release()
+        serialOutput?.release()
+        outputs.release()
         machine?.stop(.stopped)
     }
 
     /// Saves what the screen shows as text and as a picture, under names that are not taken.
     /// - Returns: what became of it.
     private func takeScreenshot() -> String {
-        guard let screen = machine?.screen?.look() else { return Self.noScreen }
+        let screen: TextScreen
+        do throws(NoText) { screen = try (machine?.screen).lookAtText() } catch { return error.reason }
         screenshots += 1
         let name = "minikvm-\(getpid())-\(screenshots)"
         do throws(HostError) {
@@ -211,8 +227,6 @@ final class RunSession {
         }
         return "the screen is in \(name).txt and \(name).png"
     }
-
-    private static let noScreen = "this machine has no screen; a board has one with --board pc or a --disk"
 
     /// Does what another process asks.
     private func serve(_ request: ControlRequest, _ answer: @escaping (ControlAnswer) -> Void) -> () -> Void {
@@ -230,8 +244,11 @@ final class RunSession {
             let job = typist.type(strokes.compactMap(\.self)) { answer(.done([])) }
             return { [typist] in typist.drop(job) }
         case .screenText, .screenPicture:
-            guard let screen = machine?.screen?.look() else {
-                answer(.failed(Self.noScreen))
+            let screen: TextScreen
+            do throws(NoText) {
+                screen = try (machine?.screen).lookAtText()
+            } catch {
+                answer(.failed(error.reason))
                 break
             }
             do throws(HostError) {
@@ -254,10 +271,7 @@ final class RunSession {
         if let display { display.show(text) } else { tell(text) }
     }
 
-    private func tell(_ text: String) {
-        var bytes = Array(text.utf8)
-        _ = write(STDERR_FILENO, &bytes, bytes.count)
-    }
+    private func tell(_ text: String) { standardError.write(text) }
 
     // MARK: The end
 

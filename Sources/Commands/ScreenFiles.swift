@@ -1,6 +1,34 @@
 internal import Devices
 internal import Glibc
 internal import Host
+internal import Machine
+
+/// Why there is no text of a screen, in one line.
+struct NoText: Error {
+    let reason: String
+
+    /// The board has no screen.
+    static let noScreen = NoText(reason: "this machine has no screen; a board has one with --board pc or a --disk")
+
+    /// The screen shows something else.
+    static func graphics(_ mode: VGAText.GraphicsMode) -> NoText {
+        NoText(
+            reason:
+                "the guest's screen is in a graphics mode (\(mode.width) by \(mode.height) pixels); only text modes "
+                + "can be shown")
+    }
+}
+
+extension Screen? {
+    /// The text that the screen shows now.
+    func lookAtText() throws(NoText) -> TextScreen {
+        guard let self else { throw .noScreen }
+        switch self.look() {
+        case .text(let text): return text
+        case .graphics(let mode): throw .graphics(mode)
+        }
+    }
+}
 
 /// A screen in the two forms that it is saved in.
 enum ScreenFiles {

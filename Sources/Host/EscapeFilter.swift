@@ -36,7 +36,7 @@ public struct EscapeFilter: Equatable, Sendable {
         + "Ctrl-A p  save the screen as text and as a picture\r\n"
         + "Ctrl-A b  send a break\r\n"
         + "Ctrl-A a  send Ctrl-A (so does Ctrl-A Ctrl-A)\r\n"
-        + "Ctrl-A h  show this help\r\n"
+        + "Ctrl-A h  show this help (so does Ctrl-A ?)\r\n"
 
     private var isEscaped = false
 

@@ -5,8 +5,8 @@ internal import Glibc
 /// The file is read into an anonymous mapping rather than mapped itself: the pages of a mapped file vanish when
 /// somebody truncates it, and the next access would end the monitor with SIGBUS. One copy of a kernel costs a
 /// few milliseconds and cannot change under the parser that has just checked it. It also makes pipes and
-/// `<(command)` work like files. A pipe may keep the reader waiting for ever: a signal that asks to end ends that,
-/// also while ``Signals`` holds it back.
+/// `<(command)` work like files. A pipe that nobody writes into is refused. A writer may still keep the reader waiting
+/// for ever: a signal that asks to end ends that, also while ``Signals`` holds it back.
 public final class MappedFile: @unchecked Sendable {
     // Unchecked: constants only, and the bytes are read-only from the end of init on.
 
@@ -24,7 +24,7 @@ public final class MappedFile: @unchecked Sendable {
 
     /// Reads a whole file.
     /// - Parameters:
-    ///   - path: a regular file, or a pipe or device that is read until it ends.
+    ///   - path: a regular file, or a device or a pipe with a writer, which is read until it ends.
     ///   - purpose: what the file is to the user, for messages: "kernel", "initrd".
     ///   - limit: the largest number of bytes accepted.
     public init(path: String, purpose: String = "file", limit: UInt64 = MappedFile.defaultLimit) throws(HostError) {
@@ -40,6 +40,9 @@ public final class MappedFile: @unchecked Sendable {
         let kind = status.st_mode & S_IFMT
         guard kind != S_IFDIR else {
             throw HostError("read", subject, because: "it is a directory", hint: "name a file in it")
+        }
+        guard isatty(number) == 0 else {
+            throw HostError("read", subject, because: "it is a terminal", hint: "name a file")
         }
         // Pipes, devices and the files of /proc do not say how much they hold.
         let knownSize = kind == S_IFREG && status.st_size > 0 ? UInt64(status.st_size) : nil
@@ -65,7 +68,12 @@ public final class MappedFile: @unchecked Sendable {
         do throws(HostError) {
             let count = try MappedFile.fill(mapping, capacity: capacity, from: file.rawValue, subject: subject)
             guard count > 0 else {
-                throw HostError("use", subject, because: "it is empty", hint: "check how it was made")
+                // A writer that has opened the pipe, or waits for a reader to do so, would have been waited for.
+                throw kind == S_IFIFO
+                    ? HostError(
+                        "read", subject, because: "nobody writes into this pipe",
+                        hint: "start its writer first, or name a file")
+                    : HostError("use", subject, because: "it is empty", hint: "check how it was made")
             }
             guard UInt64(count) <= limit else { throw tooBig }
             // What was set aside and not filled goes back; what stays is never written again.
@@ -93,9 +101,12 @@ public final class MappedFile: @unchecked Sendable {
         var count = 0
         while count < capacity {
             let wanted = min(capacity - count, chunkSize)
-            try waitUntilReadable(descriptor, subject: subject)
+            // Read, and only then wait: poll(2) does not tell a pipe that nobody writes into from one that is empty.
             let received = repeatIfInterrupted { read(descriptor, target + count, wanted) }
-            if received < 0, errno == EAGAIN { continue }
+            if received < 0, errno == EAGAIN {
+                try waitUntilReadable(descriptor, subject: subject)
+                continue
+            }
             guard received >= 0 else { throw HostError("read", subject, errno: errno) }
             if received == 0 { break }
             count += received
@@ -107,9 +118,7 @@ public final class MappedFile: @unchecked Sendable {
     private static func waitUntilReadable(_ descriptor: Int32, subject: String) throws(HostError) {
         var wait = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
         while poll(&wait, 1, 100) == 0 {
-            var pending = sigset_t()
-            sigpending(&pending)
-            if Signals.endRequests.contains(where: { sigismember(&pending, $0) == 1 }) {
+            if Signals.endIsPending {
                 throw HostError("read", subject, because: "a signal came while it had nothing to give")
             }
         }

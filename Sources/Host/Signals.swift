@@ -15,6 +15,13 @@ public final class Signals: @unchecked Sendable {
     /// The signals that ask a process to end, in the order of their manual page.
     public static let endRequests = [SIGHUP, SIGINT, SIGQUIT, SIGTERM]
 
+    /// Whether one of them has come and is held back: for whoever waits for something else, and cannot hear it.
+    public static var endIsPending: Bool {
+        var pending = sigset_t()
+        sigpending(&pending)
+        return endRequests.contains { sigismember(&pending, $0) == 1 }
+    }
+
     /// - Parameters:
     ///   - loop: outlives this object.
     ///   - onRequest: called on the loop's thread with the signal's number. Signals that were ignored when the

@@ -68,6 +68,14 @@ public final class Terminal: Sendable {
         public let columns: Int
         /// Lines.
         public let rows: Int
+
+        /// - Parameters:
+        ///   - columns: characters in a line.
+        ///   - rows: lines.
+        public init(columns: Int, rows: Int) {
+            self.columns = columns
+            self.rows = rows
+        }
     }
 
     /// The size of the window behind a descriptor (TIOCGWINSZ); nil if it is no terminal or does not know.

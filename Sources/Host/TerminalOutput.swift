@@ -32,6 +32,7 @@ public final class TerminalOutput: CharacterPort, @unchecked Sendable {
     private let kind: Kind
     /// Asked once: a terminal that has hung up no longer says that it is one.
     private let isTerminal: Bool
+    private let name: String
     private let loop: EventLoop
     private let onLost: (HostError) -> Void
     private let lock = ConditionLock()
@@ -46,10 +47,13 @@ public final class TerminalOutput: CharacterPort, @unchecked Sendable {
 
     /// - Parameters:
     ///   - descriptor: where to write; duplicated, so it may be closed afterwards.
+    ///   - name: what it is to the user, for messages.
     ///   - loop: writes what is left over; the timer and the source live in it until `finish`.
     ///   - onLost: called once, on the loop's thread, when nothing more can be written: the terminal is gone, the
     ///     pipe's reader has ended, the disk is full. What the guest sends after that is dropped.
-    public init(descriptor: Int32, loop: EventLoop, onLost: @escaping (HostError) -> Void) throws(HostError) {
+    public init(
+        descriptor: Int32, name: String = "the terminal", loop: EventLoop, onLost: @escaping (HostError) -> Void
+    ) throws(HostError) {
         // Without this a reader that ends would end the monitor too, instead of an EPIPE.
         _ = signal(SIGPIPE, SIG_IGN)
         var status = stat()
@@ -71,6 +75,7 @@ public final class TerminalOutput: CharacterPort, @unchecked Sendable {
             guard own >= 0 else { throw HostError("duplicate", "descriptor \(descriptor)", errno: errno) }
         }
         file = OwnedDescriptor(owning: own)
+        self.name = name
         self.loop = loop
         self.onLost = onLost
         timer = try EventTimer(loop: loop) { [weak self] in self?.drain() }
@@ -219,7 +224,7 @@ public final class TerminalOutput: CharacterPort, @unchecked Sendable {
     }
 
     private func lose(_ errorNumber: Int32) {
-        let error = HostError("write to", "the terminal", errno: errorNumber, hint: "the guest's output is lost")
+        let error = HostError("write to", name, errno: errorNumber, hint: "the guest's output is lost")
         loss = error
         queue.removeAll()
         lock.wakeAll()

@@ -39,7 +39,11 @@ public enum UnixSocket {
             status = bind(descriptor.rawValue, &address)
         }
         guard status == 0 else {
-            throw HostError("listen at", "'\(path)'", errno: status, hint: "name a path that is not there yet")
+            guard status == EADDRINUSE else { throw HostError("listen at", "'\(path)'", errno: status) }
+            throw HostError(
+                "listen at", "'\(path)'",
+                because: isSocket(path) ? "another program listens there" : "there is a file, which is no socket",
+                hint: "name a path that is not there yet")
         }
         guard chmod(path, 0o600) == 0, Glibc.listen(descriptor.rawValue, 16) == 0 else {
             let reason = errno
@@ -57,6 +61,10 @@ public enum UnixSocket {
         let descriptor = try make("connect to", path)
         let status = connect(descriptor.rawValue, &address)
         guard status == 0 else {
+            // What is no socket refuses connections, too.
+            if status == ECONNREFUSED, !isSocket(path) {
+                throw HostError("connect to", "'\(path)'", because: "it is no socket", hint: "name that of a machine")
+            }
             throw HostError("connect to", "'\(path)'", errno: status, hint: "is a machine running with this --control?")
         }
         return descriptor
@@ -80,6 +88,12 @@ public enum UnixSocket {
         let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { throw HostError(operation, "'\(path)'", errno: errno) }
         return OwnedDescriptor(owning: descriptor)
+    }
+
+    /// Whether the path, or what it links to, is a socket.
+    private static func isSocket(_ path: String) -> Bool {
+        var file = stat()
+        return stat(path, &file) == 0 && file.st_mode & S_IFMT == S_IFSOCK
     }
 
     /// Whether the path is a socket that nobody listens at.

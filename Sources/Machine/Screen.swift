@@ -8,6 +8,14 @@ public final class Screen: @unchecked Sendable {
     private let slot: BusSlot
     private let memory: GuestMemory
 
+    /// What there is to be seen.
+    public enum Picture: Equatable, Sendable {
+        /// Characters.
+        case text(TextScreen)
+        /// Points, which nothing here draws.
+        case graphics(VGAText.GraphicsMode)
+    }
+
     /// Where a VGA's text memory lies in color modes.
     private static let textMemory: UInt64 = 0xB8000
 
@@ -18,9 +26,10 @@ public final class Screen: @unchecked Sendable {
     }
 
     /// What it shows now. A guest that is drawing meanwhile is seen drawing.
-    public func look() -> TextScreen {
+    public func look() -> Picture {
         let state = slot.withLock { vga.state }
+        if let mode = state.graphicsMode { return .graphics(mode) }
         let bytes = try? memory.readBytes(at: Self.textMemory, count: TextScreen.memorySize)
-        return TextScreen(state, memory: bytes ?? [])
+        return .text(TextScreen(state, memory: bytes ?? []))
     }
 }

@@ -63,4 +63,22 @@ import Testing
         let errors = MiniKVM.errors(inRun: words)
         #expect(errors.contains { $0.contains(expected) && !$0.contains("\n") }, "\(errors)")
     }
+
+    @Test(
+        arguments: [
+            ("a.img", "a.img", .readWrite), ("a.img,rw", "a.img", .readWrite), ("a.img,ro", "a.img", .readOnly),
+            ("a.img,snapshot", "a.img", .snapshot), ("a,,b.img", "a,b.img", .readWrite),
+            ("a,,ro,ro", "a,ro", .readOnly), ("a,,,ro", "a,", .readOnly), (",,", ",", .readWrite), ("", "", .readWrite),
+            (",ro", "", .readOnly), ("ü,,\u{301},snapshot", "ü,\u{301}", .snapshot),
+        ] as [(String, String, MachineConfiguration.Disk.Access)])
+    func disk_withItsOptions_isParsed(argument: String, path: String, access: MachineConfiguration.Disk.Access) throws {
+        let disk = try MachineConfiguration.Disk(argument: argument)
+        #expect(disk == MachineConfiguration.Disk(path: path, access: access))
+    }
+
+    @Test(arguments: ["a,", "a,RO", "a,ro,ro", "a,ro,snapshot", "a, ro", "a,b,ro", "a,,,", "a,ro,,"])
+    func disk_withOptionsThatAreNone_isRefusedWithThoseThatAre(argument: String) {
+        let errors = MiniKVM.errors(inRun: ["--disk", argument])
+        #expect(errors.count == 1 && errors[0].contains("rw, ro, snapshot"), "\(errors)")
+    }
 }

@@ -76,6 +76,7 @@ import Testing
             let screen = TextScreen(vga.state, memory: [UInt8](repeating: 0x41, count: .random(in: 0...0x8000)))
             #expect((1...132).contains(screen.columns) && (1...60).contains(screen.rows))
             #expect(screen.cells.count == screen.columns * screen.rows)
+            if let mode = vga.state.graphicsMode { #expect(mode.width > 0 && mode.height > 0) }
             _ = screen.text()
             _ = screen.terminalText(row: screen.rows - 1, columns: 200)
             #expect(screen.pixels().colors.allSatisfy { $0 < 16 })

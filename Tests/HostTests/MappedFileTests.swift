@@ -69,8 +69,10 @@ import Testing
     @Test func init_pipe_isReadToItsEnd() throws {
         let path = folder.path + "/pipe"
         #expect(mkfifo(path, 0o600) == 0)
+        let nobody = #expect(throws: HostError.self) { _ = try MappedFile(path: path) }
+        #expect(nobody?.description.contains("nobody writes into this pipe") == true)
+        let number = open(path, O_RDWR)
         let writer = try HostThread(name: "writer") {
-            let number = open(path, O_WRONLY)
             let part = [UInt8](repeating: 9, count: 100_000)
             for _ in 0..<3 { _ = part.withUnsafeBytes { write(number, $0.baseAddress, $0.count) } }
             close(number)

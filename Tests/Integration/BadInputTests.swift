@@ -49,11 +49,33 @@ import Testing
         #expect(Set(all.map(\.name)).count == all.count)
     }
 
-    /// A pipe that nobody writes into keeps the monitor waiting, but not from ending.
-    @Test func pipe_withoutAWriter_isLeftAtSIGTERM() throws {
+    @Test(arguments: ["kernel", "initrd", "firmware", "video-bios", "flat", "boot-sector"])
+    func pipe_withoutAWriter_isRefused(option: String) throws {
         let folder = try TestFolder()
         let pipe = folder.path + "/pipe"
         #expect(mkfifo(pipe, 0o600) == 0)
+        let others =
+            switch option {
+            case "initrd": ["--kernel", try folder.file("kernel", KernelFile.bzImage())]
+            case "video-bios": ["--firmware", try folder.file("bios", [UInt8](repeating: 0xF4, count: 0x1_0000))]
+            case "flat": ["--at", TinyProgram.address]
+            default: [String]()
+            }
+        let outcome = try MiniKVM.run(["run", "--" + option, pipe] + others)
+        outcome.expect(status: 1)
+        let name = option == "video-bios" ? "video BIOS" : option == "flat" ? "flat binary" : option
+        #expect(
+            outcome.errors == "minikvm: cannot read \(name.replacing("-", with: " ")) '\(pipe)': nobody writes into "
+                + "this pipe; start its writer first, or name a file\n", "\(outcome.text)")
+    }
+
+    /// A writer that writes nothing keeps the monitor waiting, but not from ending.
+    @Test func pipe_whoseWriterIsSilent_isLeftAtSIGTERM() throws {
+        let folder = try TestFolder()
+        let pipe = folder.path + "/pipe"
+        #expect(mkfifo(pipe, 0o600) == 0)
+        let writer = open(pipe, O_RDWR | O_CLOEXEC)
+        defer { close(writer) }
         let child = try MiniKVM.start(["run", "--kernel", pipe])
         child.wait(seconds: 1)
         #expect(!child.hasEnded)
@@ -66,9 +88,9 @@ import Testing
         let folder = try TestFolder()
         let pipe = folder.path + "/pipe"
         #expect(mkfifo(pipe, 0o600) == 0)
+        let writer = open(pipe, O_RDWR | O_CLOEXEC)
         let child = try MiniKVM.start(["run", "--flat", pipe, "--at", TinyProgram.address])
         child.wait(seconds: 0.5)
-        let writer = open(pipe, O_WRONLY)
         for byte in TinyProgram.real {
             var byte = byte
             #expect(write(writer, &byte, 1) == 1)

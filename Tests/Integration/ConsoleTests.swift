@@ -103,7 +103,9 @@ import Testing
         let child = try Self.start(TinyProgram.bufferedEcho, in: folder, input: .terminal, output: .terminal)
         try child.waitFor(">")
         child.send("\u{1}h")
-        try child.waitFor("Ctrl-A h  show this help", inErrors: true)
+        try child.waitFor("Ctrl-A h  show this help (so does Ctrl-A ?)", inErrors: true)
+        child.send("\u{1}?")
+        try child.waitFor("Ctrl-A h  show this help (so does Ctrl-A ?)", count: 2, inErrors: true)
         child.send("abc")
         try child.waitFor("abc")
         // Ctrl-A twice is one for the guest.

@@ -128,7 +128,7 @@ import Testing
         let refused = try MiniKVM.run(options + ["--control", path])
         refused.expect(status: 1)
         #expect(
-            refused.errors == "minikvm: cannot listen at '\(path)': address already in use; name a path that is not "
+            refused.errors == "minikvm: cannot listen at '\(path)': there is a file, which is no socket; name a path that is not "
                 + "there yet\n")
         try FileManager.default.removeItem(atPath: path)
         for signal in [SIGKILL, SIGTERM] {

@@ -125,7 +125,7 @@ struct DiskTests {
         let file = try TestFile(Self.image(Self.reader))
         let disk = MachineConfiguration.Disk(path: file.path)
         let configuration = MachineConfiguration(guest: .disk, memoryBytes: 1 << 20, disks: [disk, disk])
-        #expect { try Machine(configuration) } throws: { "\($0)".contains("another program uses it") }
+        #expect { try Machine(configuration) } throws: { "\($0)".contains("is the same file as disk") }
     }
 
     @Test func diskWithoutSignature_isRefused() {

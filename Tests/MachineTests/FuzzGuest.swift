@@ -74,7 +74,7 @@ struct FuzzGuest {
             character &+= 1
             _ = machine.serialPort.receive([character, character &+ 1])
             if let stroke = KeyStroke(ascii: character & 0x7F) { _ = machine.keyboard?.type(stroke) }
-            if character % 16 == 0, let screen = machine.screen?.look() {
+            if character % 16 == 0, case .text(let screen)? = machine.screen?.look() {
                 _ = screen.terminalText(row: 24, columns: 132)
             }
             let progress = try progress(machine)

@@ -73,6 +73,7 @@ public func fuzzOne(_ data: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
             for row in -1...screen.rows {
                 _ = screen.terminalText(row: row, columns: Int(operation) % (screen.columns + 2) - 1)
             }
+            check(vga.state.graphicsMode.map { $0.width > 0 && $0.height > 0 } ?? true, "points are some")
             check(vga.state.palette.allSatisfy { $0 < 64 }, "colors have six bits")
         default: access(vga, &input, operation)
         }
