@@ -58,13 +58,19 @@ struct GuestLoader {
         }
     }
 
-    /// By the argument "unprotected": gives guests what they must not have, for the test of the guest that looks for it.
+    /// By the argument "unprotected": gives guests what they must not have, for the tests of those that look for it. It
+    /// is a page of the hypervisor's, or the memory of the guests that were loaded before, at the machine's addresses.
     private func removeProtection(_ table: GStagePageTable) throws(GStageError) {
-        guard let what = hypervisor.platform.argument("unprotected"), what.elementsEqual("hypervisor".utf8) else {
-            return
+        guard let what = hypervisor.platform.argument("unprotected") else { return }
+        if what.elementsEqual("hypervisor".utf8) {
+            let start = unsafe UInt64(UInt(bitPattern: hypervisor_start_address()))
+            try table.map(guest: start, host: start, size: pageSize, permissions: .read)
+        } else if what.elementsEqual("guests".utf8) {
+            for region in hypervisor.guests.flatMap({ $0.memory.regions }) {
+                let start = unsafe UInt64(UInt(bitPattern: region.bytes.baseAddress))
+                try table.map(guest: start, host: start, size: region.size, permissions: [.read, .write])
+            }
         }
-        let start = unsafe UInt64(UInt(bitPattern: hypervisor_start_address()))
-        try table.map(guest: start, host: start, size: pageSize, permissions: .read)
     }
 
     func file(_ name: [UInt8]) throws(BootFailure) -> ImageBytes {
