@@ -1,11 +1,13 @@
 /// What is wrong with a manifest; lines are numbered from 1.
 public enum ManifestError: Error, Equatable {
     /// A key that means nothing.
-    case unknownKey(line: Int)
+    case unknownKey([UInt8], line: Int)
     /// A key before the first "guest".
     case outsideOfGuest(line: Int)
-    /// A value that is missing or none for the key.
-    case badValue(line: Int)
+    /// A value that is none for the key; it is empty where there is none.
+    case badValue(ManifestKey, value: [UInt8], line: Int)
+    /// A disk more than a guest may have.
+    case tooManyDisks(line: Int)
     /// There is no guest.
     case noGuests
     /// A guest without "kernel" or "image".
@@ -88,7 +90,9 @@ public enum BundleManifest {
     /// Most virtual harts of a guest.
     static let maximumHarts: UInt64 = 16
     /// Most disks of a guest: eight virtio devices less the console and the source of entropy.
-    static let maximumDisks = 6
+    public static let maximumDisks = 6
+    /// The greatest number of a disk of the machine.
+    static let maximumHostDisk: UInt64 = 63
 
     /// Reads it.
     public static func read(_ text: [UInt8]) throws(ManifestError) -> [GuestDescription] {
@@ -98,67 +102,74 @@ public enum BundleManifest {
             number += 1
             let line = trimmed([UInt8](line))
             guard let first = line.first, first != UInt8(ascii: "#") else { continue }
-            let key = [UInt8](line.prefix { $0 != UInt8(ascii: " ") })
-            let value = trimmed([UInt8](line.dropFirst(key.count)))
-            if key.elementsEqual("guest".utf8) {
-                guard !value.isEmpty else { throw .badValue(line: number) }
+            let name = [UInt8](line.prefix { $0 != UInt8(ascii: " ") && $0 != 9 })
+            let value = trimmed([UInt8](line.dropFirst(name.count)))
+            guard let key = ManifestKey(name) else {
+                if guests.isEmpty { throw .outsideOfGuest(line: number) }
+                throw .unknownKey(name, line: number)
+            }
+            guard !value.isEmpty || key == .append else { throw .badValue(key, value: value, line: number) }
+            if key == .guest {
                 guests.append(GuestDescription(name: value, line: number))
                 continue
             }
             guard !guests.isEmpty else { throw .outsideOfGuest(line: number) }
-            try set(key, value, of: &guests[guests.count - 1], line: number)
+            guard key != .disk || guests[guests.count - 1].disks.count < maximumDisks else {
+                throw .tooManyDisks(line: number)
+            }
+            guard set(key, value, of: &guests[guests.count - 1]) else {
+                throw .badValue(key, value: value, line: number)
+            }
         }
         guard !guests.isEmpty else { throw .noGuests }
         for guest in guests where guest.payload == nil { throw .nothingToRun(line: guest.line) }
         return guests
     }
 
-    private static func set(
-        _ key: [UInt8], _ value: [UInt8], of guest: inout GuestDescription, line: Int
-    ) throws(ManifestError) {
-        if key.elementsEqual("append".utf8) {
-            guest.commandLine = value
-            return
-        }
-        guard !value.isEmpty else { throw .badValue(line: line) }
-        if key.elementsEqual("kernel".utf8) {
-            guest.payload = .linux(value)
-        } else if key.elementsEqual("image".utf8) {
-            guest.payload = .flat(value)
-        } else if key.elementsEqual("initrd".utf8) {
-            guest.initialRAMDisk = value
-        } else if key.elementsEqual("disk".utf8) {
-            guard guest.disks.count < maximumDisks, let disk = disk(value) else { throw .badValue(line: line) }
+    /// - Returns: whether the value is one of the key's.
+    private static func set(_ key: ManifestKey, _ value: [UInt8], of guest: inout GuestDescription) -> Bool {
+        switch key {
+        case .guest: return false
+        case .append: guest.commandLine = value
+        case .kernel: guest.payload = .linux(value)
+        case .image: guest.payload = .flat(value)
+        case .initrd: guest.initialRAMDisk = value
+        case .disk:
+            guard let disk = disk(value) else { return false }
             guest.disks.append(disk)
-        } else if key.elementsEqual("console".utf8) {
-            if value.elementsEqual("serial".utf8) {
-                guest.console = .serial
-            } else if value.elementsEqual("virtio".utf8) {
-                guest.console = .virtio
-            } else {
-                throw .badValue(line: line)
-            }
-        } else if key.elementsEqual("faults".utf8) {
-            guard value.elementsEqual("guest".utf8) else { throw .badValue(line: line) }
+        case .console:
+            guard let console = console(value) else { return false }
+            guest.console = console
+        case .faults:
+            guard value.elementsEqual("guest".utf8) else { return false }
             guest.takesFaults = true
-        } else {
-            guard isNumberKey(key) else { throw .unknownKey(line: line) }
-            guard let amount = self.number(value) else { throw .badValue(line: line) }
-            if key.elementsEqual("memory".utf8) {
-                guard amount > 0, amount % 4096 == 0, amount <= 1 << 40 else { throw .badValue(line: line) }
-                guest.memory = amount
-            } else if key.elementsEqual("base".utf8) {
-                guard amount % 4096 == 0, amount <= 1 << 40 else { throw .badValue(line: line) }
-                guest.memoryBase = amount
-            } else if key.elementsEqual("load".utf8) {
-                guest.loadAddress = amount
-            } else if key.elementsEqual("entry".utf8) {
-                guest.entry = amount
-            } else {
-                guard (1...maximumHarts).contains(amount) else { throw .badValue(line: line) }
-                guest.harts = Int(amount)
-            }
+        case .memory, .base, .load, .entry, .harts:
+            guard let amount = number(value) else { return false }
+            return set(key, amount, of: &guest)
         }
+        return true
+    }
+
+    private static func set(_ key: ManifestKey, _ amount: UInt64, of guest: inout GuestDescription) -> Bool {
+        switch key {
+        case .memory:
+            guard amount > 0, amount % 4096 == 0, amount <= 1 << 40 else { return false }
+            guest.memory = amount
+        case .base:
+            guard amount % 4096 == 0, amount <= 1 << 40 else { return false }
+            guest.memoryBase = amount
+        case .load: guest.loadAddress = amount
+        case .entry: guest.entry = amount
+        default:
+            guard (1...maximumHarts).contains(amount) else { return false }
+            guest.harts = Int(amount)
+        }
+        return true
+    }
+
+    private static func console(_ text: [UInt8]) -> GuestDescription.ConsoleChoice? {
+        if text.elementsEqual("serial".utf8) { return .serial }
+        return text.elementsEqual("virtio".utf8) ? .virtio : nil
     }
 
     /// FILE or host:NUMBER, with ",ro" behind it or without.
@@ -169,13 +180,8 @@ public enum BundleManifest {
         guard name.starts(with: "host:".utf8) else {
             return DiskDescription(contents: .image([UInt8](name)), isReadOnly: isReadOnly)
         }
-        guard let number = number([UInt8](name.dropFirst(5))), number < 64 else { return nil }
+        guard let number = number([UInt8](name.dropFirst(5))), number <= maximumHostDisk else { return nil }
         return DiskDescription(contents: .host(Int(number)), isReadOnly: isReadOnly)
-    }
-
-    private static func isNumberKey(_ key: [UInt8]) -> Bool {
-        key.elementsEqual("memory".utf8) || key.elementsEqual("base".utf8) || key.elementsEqual("load".utf8)
-            || key.elementsEqual("harts".utf8) || key.elementsEqual("entry".utf8)
     }
 
     private static func trimmed(_ bytes: [UInt8]) -> [UInt8] {

@@ -102,18 +102,29 @@ import Testing
 
     @Test(arguments: [
         ("", ManifestError.noGuests), ("kernel Image", .outsideOfGuest(line: 1)),
-        ("guest", .badValue(line: 1)), ("guest a", .nothingToRun(line: 1)),
-        ("guest a\nkernel", .badValue(line: 2)), ("guest a\nkernel b\ncolour red", .unknownKey(line: 3)),
-        ("guest a\nkernel b\ncolour 5", .unknownKey(line: 3)),
-        ("guest a\nkernel b\nmemory 5", .badValue(line: 3)), ("guest a\nkernel b\nmemory 12X", .badValue(line: 3)),
-        ("guest a\nkernel b\nmemory 99999999999999999999", .badValue(line: 3)),
-        ("guest a\nkernel b\nmemory 17179869184G", .badValue(line: 3)),
-        ("guest a\nkernel b\ndisk host:x", .badValue(line: 3)), ("guest a\nkernel b\nconsole x", .badValue(line: 3)),
-        ("guest a\nkernel b" + String(repeating: "\ndisk c", count: 7), .badValue(line: 9)),
-        ("guest a\nkernel b\nharts 0", .badValue(line: 3)), ("guest a\nkernel b\nharts 17", .badValue(line: 3)),
+        ("colour red", .outsideOfGuest(line: 1)), ("guest a", .nothingToRun(line: 1)),
+        ("guest a\nkernel b\ncolour red", .unknownKey([UInt8]("colour".utf8), line: 3)),
+        ("guest a\nkernel b\n\ncolour 5", .unknownKey([UInt8]("colour".utf8), line: 4)),
+        ("guest a\nkernel b" + String(repeating: "\ndisk c", count: 7), .tooManyDisks(line: 9)),
     ])
     func manifest_withAMistake_tellsTheLine(text: String, error: ManifestError) {
         #expect(throws: error) { _ = try guests(text) }
+    }
+
+    @Test(arguments: [
+        (ManifestKey.kernel, ""), (.harts, ""), (.memory, "5"), (.memory, "12X"), (.memory, "99999999999999999999"),
+        (.memory, "17179869184G"), (.memory, "1025G"), (.memory, "0"), (.base, "5"), (.base, "1025G"), (.load, "here"),
+        (.disk, "host:x"), (.disk, "host:64"), (.console, "x"), (.faults, "host"), (.harts, "0"), (.harts, "17"),
+    ])
+    func manifest_withABadValue_tellsKeyAndValue(key: ManifestKey, value: String) {
+        #expect(throws: ManifestError.badValue(key, value: [UInt8](value.utf8), line: 3)) {
+            _ = try guests("guest a\nkernel b\n\(key.name) \(value)")
+        }
+        #expect(throws: ManifestError.badValue(.guest, value: [], line: 1)) { _ = try guests("guest") }
+    }
+
+    @Test func manifest_withATabBehindAKey_isRead() throws {
+        #expect(try guests("guest\ta\nkernel\tb\nharts \t2")[0].harts == 2)
     }
 
     private func kernel(_ header: [UInt8]) throws(RISCVLinuxImageError) -> RISCVLinuxImage {

@@ -75,5 +75,67 @@ compare_tour() {
             verdict "$status" "tour, ${page##*/}: $command"
         done < <(sed -n 's/^\$ //p' <<<"$lines")
     done
+}
+
+# compare_readme: the README's table of chapters has a row for each page, with its title, and what it tells to look for is
+# printed by its commands. Then: each lesson has a page that tells of it.
+compare_readme() {
+    local chapter commands texts title page rows='' command text status
+    while IFS='|' read -r _ chapter commands texts _; do
+        title=${chapter#*[} page=${chapter#*(}
+        title=${title%%]*} page=${page%%)*}
+        rows+="$page"$'\n'
+        mapfile -t looked_for < <(quoted "$texts")
+        : >"$printed/row"
+        while IFS= read -r command; do run_row "$command" >>"$printed/row"; done < <(quoted "$commands")
+        text=$(comparable <"$printed/row")
+        status=0
+        [ "$(head -n 1 "$page" 2>&1)" = "# $title" ] && [ -n "$text" ] || status=1
+        for command in "${looked_for[@]}"; do
+            as_shown "…$(comparable <<<"$command")…" "$text" || status=1
+        done
+        printf '%s\n' "The row: $chapter|$commands|$texts" "The page: $(head -n 1 "$page" 2>&1)" "It prints:" "$text" >"$output"
+        verdict "$status" "README, $title"
+    done < <(grep -E '^\| \[[0-9]+\. ' README.md)
+    diff <(printf '%s' "$rows" | sort) <(printf '%s\n' "$tour"/*.md | sort) >"$output"
+    verdict $? "README, a row for each chapter"
+    status=0
+    : >"$output"
+    # The lessons in the help: its lines that begin with a name.
+    for command in $(scripts/riscv --help | sed -n 's/^  \([a-z][a-z-]*\)  .*/\1/p'); do
+        if ! grep -qE "(scripts/riscv|--beside) $command\\>" "$tour"/*.md; then
+            echo "no page tells of the lesson $command" >>"$output"
+            status=1
+        fi
+    done
+    verdict "$status" "tour, each lesson has its place"
     rm -rf "$printed"
+}
+
+# What stands between backquotes, a line each.
+# shellcheck disable=SC2016
+quoted() { grep -o '`[^`]*`' <<<"$1" | tr -d '`'; }
+
+# run_row COMMAND: what it prints, ended by Ctrl-A x once all in `looked_for` has been; of a bundle, what is in it.
+run_row() {
+    local words text
+    read -r -a words <<<"${1#scripts/riscv}"
+    case " ${words[*]} " in
+        *' --build '*)
+            scripts/riscv "${words[@]}"
+            return
+            ;;
+        *' FILE '*)
+            scripts/riscv "${words[@]/%FILE/$printed/file}" && tr '\0' '\n' <"$printed/file"
+            return
+            ;;
+    esac
+    if [ ! -e "$printed/$(kept_name "${words[@]}")" ]; then
+        begin "${words[@]}"
+        for text in "${looked_for[@]}"; do await "${text%%…*}"; done
+        type_in '\001x'
+        finish
+        remember "$output" "${words[@]}"
+    fi
+    cat "$printed/$(kept_name "${words[@]}")"
 }

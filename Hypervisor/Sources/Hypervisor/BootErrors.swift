@@ -16,11 +16,21 @@ extension ManifestError {
     /// One line for the console.
     var text: String {
         switch self {
-        case .unknownKey(let line): "manifest, line \(line): there is no such key"
+        case .unknownKey(let key, let line): "manifest, line \(line): there is no key \(shown(key))"
         case .outsideOfGuest(let line): "manifest, line \(line): this comes before the first \"guest NAME\""
-        case .badValue(let line): "manifest, line \(line): the value is missing or cannot be"
+        case .badValue(let key, let value, let line):
+            value.isEmpty
+                ? "manifest, line \(line): \(key.name) has no value; it may be \(key.allowed)"
+                : "manifest, line \(line): \(key.name) cannot be \(shown(value)); it may be \(key.allowed)"
+        case .tooManyDisks(let line):
+            "manifest, line \(line): a guest has at most \(BundleManifest.maximumDisks) disks"
         case .noGuests: "the manifest names no guest"
         case .nothingToRun(let line): "manifest, line \(line): this guest has neither \"kernel\" nor \"image\""
         }
     }
+}
+
+/// A word of a manifest: a very long one is cut.
+private func shown(_ bytes: [UInt8]) -> String {
+    bytes.count <= 64 ? text(bytes) : text([UInt8](bytes.prefix(64))) + "..."
 }

@@ -63,7 +63,9 @@ extension Guest: SBIMachine {
 
     func reset(_ reset: SBIReset, failed: Bool) {
         switch reset {
-        case .shutdown: hypervisor.end(self, failed ? .failed : .poweredOff)
+        case .shutdown:
+            if failed { Console.line("hypervisor: the guest has ended with a system failure: ", name) }
+            hypervisor.end(self, failed ? .failed : .poweredOff)
         case .reboot: hypervisor.restart(self)
         }
     }

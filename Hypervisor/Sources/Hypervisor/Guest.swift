@@ -108,11 +108,14 @@ final class Guest {
         return virtio.allSatisfy { $0.inFlight == 0 }
     }
 
-    /// Gives its memory back, once no hart runs it any more, and no disk of the machine's reads or writes it. The device
-    /// models stay: they take little.
+    /// Gives its memory and its disks back, once it has ended, no hart runs it any more, and no disk of the machine's
+    /// reads or writes it. The models of its board stay: they take little.
     func freeMemory() {
         guard ended != nil, !memoryIsFree, comesToRest() else { return }
         memoryIsFree = true
+        // With the devices their disks go: memory, or what has been taken of the machine's.
+        virtio = []
+        input = nil
         pageTable.free()
         for region in memory.regions {
             hypervisor.pages.freePages(

@@ -34,12 +34,11 @@ extension GuestLoader {
                 throw BootFailure(
                     text: "its disk host:\(number) is not there: the machine has \(disks.count) that can be used")
             }
-            let isReadOnly = disk.isReadOnly || disks[number].isReadOnly
-            guard disks[number].claim(forWriting: !isReadOnly) else {
+            guard let backend = HostDiskBackend(disks[number], isReadOnly: disk.isReadOnly) else {
                 throw BootFailure(
                     text: "its disk host:\(number) is another guest's, and one of the two would write to it")
             }
-            return HostDiskBackend(disks[number], isReadOnly: isReadOnly)
+            return backend
         }
     }
 }

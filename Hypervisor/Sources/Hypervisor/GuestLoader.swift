@@ -21,21 +21,45 @@ struct GuestLoader {
                     "it is to have \(size >> 20) MiB of memory, but the largest free piece has \(pages.largestRange / 256) MiB"
             )
         }
-        let table = try makeTable(description, host: host)
-        if case .flat = description.payload {
-            Console.line("map: \(hexadecimal(description.memoryBase, digits: 8)) -> \(hexadecimal(host, digits: 8))")
+        var table: GStagePageTable?
+        var guest: Guest?
+        do throws(BootFailure) {
+            let newTable = try makeTable(description, host: host)
+            table = newTable
+            if case .flat = description.payload {
+                Console.line(
+                    "map: \(hexadecimal(description.memoryBase, digits: 8)) -> \(hexadecimal(host, digits: 8))")
+            }
+            let newGuest = try makeGuest(description, host: host, table: newTable)
+            guest = newGuest
+            try attachDevices(description, to: newGuest)
+            try place(description, in: newGuest)
+            return newGuest
+        } catch {
+            // What it has taken, memory and disks, is for those that follow.
+            if let guest {
+                guest.ended = .failed
+                guest.freeMemory()
+            } else {
+                table?.free()
+                pages.freePages(at: host, count: Int(size / pageSize))
+            }
+            throw error
         }
+    }
+
+    private func makeGuest(
+        _ description: GuestDescription, host: UInt64, table: GStagePageTable
+    ) throws(BootFailure) -> Guest {
         let region = unsafe MemoryRegion(
             guestAddress: description.memoryBase,
             bytes: UnsafeMutableRawBufferPointer(
-                start: UnsafeMutableRawPointer(bitPattern: UInt(host)), count: Int(size)))
+                start: UnsafeMutableRawPointer(bitPattern: UInt(host)), count: Int(description.memory)))
         let guest = try Guest(
             name: description.name, index: hypervisor.guests.count, hypervisor: hypervisor,
             memory: GuestMemory(regions: [region]), pageTable: table, harts: description.harts)
-        try attachDevices(description, to: guest)
         guest.takesFaults = description.takesFaults
         guest.description = description
-        try place(description, in: guest)
         return guest
     }
 
@@ -46,25 +70,34 @@ struct GuestLoader {
     }
 
     private func makeTable(_ description: GuestDescription, host: UInt64) throws(BootFailure) -> GStagePageTable {
+        var made: GStagePageTable?
         do throws(GStageError) {
             let table = try GStagePageTable(mode: hypervisor.mode, pages: hypervisor.pages)
+            made = table
             try table.map(
                 guest: description.memoryBase, host: host, size: description.memory,
                 permissions: [.read, .write, .execute])
             try removeProtection(table)
             return table
         } catch {
+            made?.free()
             throw BootFailure(text: "its memory cannot be mapped")
         }
     }
 
-    /// By the argument "unprotected": gives guests what they must not have, for the test of the guest that looks for it.
+    /// By the argument "unprotected": gives guests what they must not have, for the tests of those that look for it. It
+    /// is a page of the hypervisor's, or the memory of the guests that were loaded before, at the machine's addresses.
     private func removeProtection(_ table: GStagePageTable) throws(GStageError) {
-        guard let what = hypervisor.platform.argument("unprotected"), what.elementsEqual("hypervisor".utf8) else {
-            return
+        guard let what = hypervisor.platform.argument("unprotected") else { return }
+        if what.elementsEqual("hypervisor".utf8) {
+            let start = unsafe UInt64(UInt(bitPattern: hypervisor_start_address()))
+            try table.map(guest: start, host: start, size: pageSize, permissions: .read)
+        } else if what.elementsEqual("guests".utf8) {
+            for region in hypervisor.guests.flatMap({ $0.memory.regions }) {
+                let start = unsafe UInt64(UInt(bitPattern: region.bytes.baseAddress))
+                try table.map(guest: start, host: start, size: region.size, permissions: [.read, .write])
+            }
         }
-        let start = unsafe UInt64(UInt(bitPattern: hypervisor_start_address()))
-        try table.map(guest: start, host: start, size: pageSize, permissions: .read)
     }
 
     func file(_ name: [UInt8]) throws(BootFailure) -> ImageBytes {

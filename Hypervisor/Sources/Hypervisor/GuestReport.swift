@@ -13,16 +13,7 @@ enum GuestReport {
             "  htval  0x\(hexadecimal(state.htval))  (guest-physical 0x\(hexadecimal(state.htval << 2 | state.stval & 3)))"
         )
         Console.line("  htinst 0x\(hexadecimal(state.htinst))")
-        for row in 0..<8 {
-            var line = " "
-            for column in 0..<4 where row + 8 * column > 0 {
-                let index = row + 8 * column
-                var name = registerName(index)
-                while name.utf8.count < 3 { name += " " }
-                line += " \(name) \(hexadecimal(cpu[index]))"
-            }
-            Console.line(line)
-        }
+        printRegisters { cpu[$0] }
         let virtual = isFetch(state.scause) ? state.pc : state.stval
         printFirstStage(cpu, virtual)
         printSecondStage(cpu, state.htval << 2 | state.stval & 3)

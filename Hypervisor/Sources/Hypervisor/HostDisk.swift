@@ -10,8 +10,8 @@ final class HostDisk {
     let isReadOnly: Bool
     /// Segments that a request may have.
     let maximumSegments: Int
-    /// Whether a guest has it: one that writes has it alone.
-    private(set) var users = 0
+    /// How many guests have it: one that writes has it alone.
+    private var users = 0
     private var isWritten = false
 
     private let device: HostVirtio
@@ -54,11 +54,17 @@ final class HostDisk {
 
     /// Gives the disk to a guest.
     /// - Returns: false when another one has it, and one of the two writes.
-    func claim(forWriting: Bool) -> Bool {
+    fileprivate func claim(forWriting: Bool) -> Bool {
         guard users == 0 || !forWriting && !isWritten else { return false }
         users += 1
         isWritten = forWriting
         return true
+    }
+
+    /// Takes it back from a guest that had it.
+    fileprivate func release() {
+        users -= 1
+        isWritten = false
     }
 
     func submit(_ request: BlockRequest) {
@@ -137,15 +143,19 @@ final class HostDisk {
     }
 }
 
-/// A disk of the machine as one guest has it.
+/// A disk of the machine as one guest has it, for as long as this object lives.
 final class HostDiskBackend: BlockBackend {
     private let disk: HostDisk
     let isReadOnly: Bool
 
-    init(_ disk: HostDisk, isReadOnly: Bool) {
-        self.disk = disk
+    /// Nil when another guest has the disk, and one of the two writes.
+    init?(_ disk: HostDisk, isReadOnly: Bool) {
         self.isReadOnly = isReadOnly || disk.isReadOnly
+        guard disk.claim(forWriting: !self.isReadOnly) else { return nil }
+        self.disk = disk
     }
+
+    deinit { disk.release() }
 
     var sectorCount: UInt64 { disk.sectorCount }
     var maximumSegments: Int { disk.maximumSegments }

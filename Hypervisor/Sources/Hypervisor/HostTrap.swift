@@ -22,16 +22,7 @@ import RISCV
     Console.line("  htval  0x\(hexadecimal(read_htval()))")
     Console.line("  htinst 0x\(hexadecimal(read_htinst()))")
     let registers = unsafe registersOf(frame)
-    for row in 0..<8 {
-        var line = " "
-        for column in 0..<4 where row + 8 * column > 0 {
-            let index = row + 8 * column
-            var name = registerName(index)
-            while name.utf8.count < 3 { name += " " }
-            line += " \(name) \(hexadecimal(registers[index]))"
-        }
-        Console.line(line)
-    }
+    printRegisters { registers[$0] }
     printBacktrace(from: read_sepc(), framePointer: registers[8], stackTop: current_stack_top())
 }
 

@@ -53,6 +53,9 @@ import RISCV
     /// When the machine is to end whatever its guests do, by the argument "seconds"; for guests that never end.
     var endOfTime = UInt64.max
 
+    /// Whether a guest could not start, has died, or has ended with a failure: the machine then ends with one.
+    var hasFailed = false
+
     /// Whether each guest's traps are told when it ends, by the argument "statistics".
     var showsStatistics = false
 
@@ -77,7 +80,7 @@ import RISCV
             }
             Console.line("guest \(text(guest.name)): \(traps) traps")
         }
-        SBIFirmware.shutDown(failed: false)
+        SBIFirmware.shutDown(failed: hasFailed)
     }
 
     func acquire() { unsafe lock_acquire(lock) }
@@ -140,6 +143,7 @@ import RISCV
     func end(_ guest: Guest, _ reason: GuestEnd) {
         guard guest.ended == nil else { return }
         guest.ended = reason
+        if reason == .failed { hasFailed = true }
         for cpu in guest.cpus {
             cpu.runState = .stopped
             if let hart = cpu.runningOn { call(hart: UInt64(hart)) }
@@ -154,8 +158,7 @@ import RISCV
         }
         let rest = guests.filter { $0.ended == nil }
         guard let next = rest.first else {
-            let failed = guests.contains { $0.ended == .failed }
-            SBIFirmware.shutDown(failed: failed)
+            SBIFirmware.shutDown(failed: hasFailed)
         }
         if consoles.current == guest.index { consoles.show(next) }
     }

@@ -29,6 +29,7 @@ private func boot(hart: UInt64, deviceTree: UInt64, heapEnd: UInt64) throws(Boot
     let blob = try readDeviceTree(at: deviceTree)
     let platform = try readPlatform(blob)
     if let uart = platform.uart { Console.use(uart: uart.address) }
+    if let finisher = platform.finisher { Finisher.use(finisher) }
     let pages = collectMemory(platform, tree: (deviceTree, deviceTree + UInt64(blob.count)), heapEnd: heapEnd)
     let bundle = try readBundle(platform)
     if let symbols = bundle?.file([UInt8]("symbols".utf8)) { Symbols.use(symbols) }
@@ -134,6 +135,7 @@ private func loadGuests(_ hypervisor: Hypervisor, from bundle: CPIOArchive?) thr
             hypervisor.add(try loader.load(description))
         } catch {
             Console.line("hypervisor: guest \(text(description.name)) cannot start: \(error.text)")
+            hypervisor.hasFailed = true
         }
     }
     guard !hypervisor.guests.isEmpty else { throw BootFailure(text: "no guest of the bundle could start") }

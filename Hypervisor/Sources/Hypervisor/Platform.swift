@@ -20,6 +20,8 @@ struct Platform {
     var arguments: [UInt8] = []
     /// The registers of all devices that the hypervisor may use.
     var devices: [(address: UInt64, size: UInt64)] = []
+    /// The register that ends the machine with a status.
+    var finisher: UInt64?
     /// The UART's registers and its interrupt source.
     var uart: (address: UInt64, source: UInt32)?
     /// The slots for virtio devices: their registers and interrupt sources.
@@ -72,6 +74,8 @@ struct Platform {
         for node in tree.nodes(compatibleWith: "ns16550a") { devices += tree.ranges(of: node) }
         for node in tree.nodes(compatibleWith: "riscv,plic0") { devices += tree.ranges(of: node) }
         for node in tree.nodes(compatibleWith: "virtio,mmio") { devices += tree.ranges(of: node) }
+        for node in tree.nodes(compatibleWith: "sifive,test0") { devices += tree.ranges(of: node) }
+        finisher = tree.nodes(compatibleWith: "sifive,test0").first.flatMap { tree.ranges(of: $0).first?.address }
         for node in tree.nodes(compatibleWith: "ns16550a") where uart == nil {
             if let range = tree.ranges(of: node).first {
                 uart = (range.address, tree.property("interrupts", of: node)?.cell(0) ?? 0)

@@ -7,11 +7,14 @@ import RISCV
     let isReadOnly: Bool
     let sectorCount: UInt64
     private let bytes: UnsafeMutableRawBufferPointer
+    private let pages: PageAllocator
+    private let pageCount: Int
 
     /// A copy of a file; a last sector that is not whole is filled up with zeros. Nil when there is not enough memory.
     init?(copyOf image: ImageBytes, isReadOnly: Bool, pages: PageAllocator) {
         let count = (image.count + sectorSize - 1) / sectorSize * sectorSize
-        let pageCount = (count + Int(pageSize) - 1) / Int(pageSize)
+        pageCount = (count + Int(pageSize) - 1) / Int(pageSize)
+        self.pages = pages
         guard pageCount > 0, let address = pages.allocatePages(pageCount, alignment: pageSize) else { return nil }
         unsafe bytes = UnsafeMutableRawBufferPointer(
             start: UnsafeMutableRawPointer(bitPattern: UInt(address)), count: count)
@@ -19,6 +22,8 @@ import RISCV
         sectorCount = UInt64(count / sectorSize)
         self.isReadOnly = isReadOnly
     }
+
+    deinit { pages.freePages(at: unsafe UInt64(UInt(bitPattern: bytes.baseAddress)), count: pageCount) }
 
     func read(sector: UInt64, into target: inout MutableRawSpan) -> BlockResult {
         guard let first = offset(sector, count: target.byteCount) else { return .failed }

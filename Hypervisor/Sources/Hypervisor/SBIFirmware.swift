@@ -13,8 +13,9 @@ enum SBIFirmware {
     /// Whether it has an extension.
     static func has(_ known: SBIExtension) -> Bool { call(.base, 3, known.rawValue).value != 0 }
 
-    /// Ends the machine. With a failure, QEMU ends with a status that is not 0.
+    /// Ends the machine. With a failure, QEMU ends with status 1.
     static func shutDown(failed: Bool) -> Never {
+        if failed { Finisher.fail() }
         _ = call(.systemReset, 0, 0, failed ? 1 : 0)
         _ = call(.legacyShutdown, 0)
         while true { wait_for_interrupt() }
