@@ -326,11 +326,6 @@ extension ACPIConfiguration {
             powerManagement = .full
             hasKeyboardController = true
             hasPCI = true
-            let interrupt = BoardLayout.acpiInterrupt
-            interruptOverrides = [
-                InterruptOverride(
-                    source: interrupt, globalInterrupt: UInt32(interrupt), flags: InterruptOverride.levelHigh)
-            ]
         }
     }
 }
