@@ -126,7 +126,7 @@ struct Loader {
 
     private func loadBootSector(_ bytes: UnsafeRawBufferPointer, path: String) throws(MachineError) -> Result {
         do throws(BootSectorError) {
-            let loaded = try BootSector(ImageBytes(bytes)).load(into: memory)
+            let loaded = try BootSector(ImageBytes(bytes)).load(into: memory, hardDisks: disks.count)
             return Result(entry: loaded.entry, description: [MemoryMap.line(loaded.kernel, path)])
         } catch {
             throw .payload(path: path, reason: error.description)
