@@ -32,6 +32,8 @@ final class RunSession {
     private let input: any UserInput
     private let clock = MonotonicClock()
     private var machine: Machine?
+    /// What the machine before has left to the next.
+    private var remains: MachineRemains?
     private var disks: [any BlockStore] = []
     private let firmwareLog: FirmwareLog?
     private var terminal: Terminal?
@@ -97,7 +99,7 @@ final class RunSession {
         while true {
             let reason = try runOnce(configuration, terminal, console: console)
             observation.flush()
-            if reason == .reset, options.reboots, endingSignal == nil { continue }
+            if reason.isReset, options.reboots, endingSignal == nil { continue }
             close(terminal, serialFile)
             // A guest that ends at once is faster than the news that what it said went nowhere.
             if !outputIsLost, let error = terminal.output.lossError ?? serialFile?.lossError { lose(error) }
@@ -121,8 +123,8 @@ final class RunSession {
                 configuration,
                 environment: MachineEnvironment(
                     console: console, clock: clock, observer: observation,
-                    measuresTime: observation.measuresTime, disks: disks, firmwareLog: firmwareLog,
-                    loop: loop))
+                    measuresTime: observation.measuresTime, disks: disks, remains: remains,
+                    firmwareLog: firmwareLog, loop: loop))
         } catch {
             if case .configuration = error { throw Failure.usage(error.description) }
             throw Failure.failed(error.description)
@@ -134,6 +136,7 @@ final class RunSession {
                     + "stop here; run it under `scripts/box`, or see `minikvm doctor`")
         }
         self.machine = machine
+        remains = nil
         ProgramCode.release()
         typist.connect(machine.keyboard)
         input.connect(terminal.input, to: machine)
@@ -145,7 +148,9 @@ final class RunSession {
         }
         try loop.run()
         terminal.output.flush()
-        return machine.wait()
+        let reason = machine.wait()
+        if reason.isReset { remains = machine.remains }
+        return reason
     }
 
     // MARK: The terminal
@@ -264,7 +269,7 @@ final class RunSession {
     private func status(_ reason: StopReason) -> Int32 {
         switch reason {
         // A reset that is not followed by another start because of a signal.
-        case .reset: return endingSignal.map { 128 + $0 } ?? 0
+        case .reset, .processorReset: return endingSignal.map { 128 + $0 } ?? 0
         case .halted, .poweredOff: return 0
         case .guestExit(let status): return Int32(status)
         case .stopped: return endingSignal.map { 128 + $0 } ?? (outputIsLost ? 1 : 0)
