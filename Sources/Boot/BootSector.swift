@@ -23,12 +23,13 @@ public struct BootSector {
         self.sector = sector
     }
 
-    /// Copies the sector to 0x7C00 and fills the words of the BIOS data area that say where memory ends.
+    /// Copies the sector to 0x7C00 and fills the words of the BIOS data area that say where memory ends, and how many
+    /// hard disks there are.
     /// - Returns: real mode at 0000:7C00 with DL 0x80, all segments 0, the stack growing down from the sector.
-    public func load(into memory: GuestMemory) throws(BootSectorError) -> LoadedImage {
+    public func load(into memory: GuestMemory, hardDisks: Int = 0) throws(BootSectorError) -> LoadedImage {
         let address = BoardLayout.bootSector
         do throws(GuestMemoryError) {
-            try BIOSDataArea.write(to: memory)
+            try BIOSDataArea.write(hardDisks: hardDisks, to: memory)
             unsafe try memory.write(sector.bytes, at: address)
         } catch {
             throw .outsideMemory(error)

@@ -39,6 +39,8 @@ final class RunSession {
     private let input: any UserInput
     private let clock = MonotonicClock()
     private var machine: Machine?
+    /// What the machine before has left to the next.
+    private var remains: MachineRemains?
     private var disks: [any BlockStore] = []
     private let firmwareLog: FirmwareLog?
     private var terminal: Terminal?
@@ -108,8 +110,8 @@ final class RunSession {
             }
         while true {
             let reason = try runOnce(configuration, terminal, console: console)
-            if reason == .reset, options.reboots, endingSignal == nil { continue }
             observation.flush()
+            if reason.isReset, options.reboots, endingSignal == nil { continue }
             close(terminal)
             // A guest that ends at once is faster than the news that what it said went nowhere.
             if !outputIsLost, let error = terminal.output.lossError { lose(error) }
@@ -133,8 +135,8 @@ final class RunSession {
                 configuration,
                 environment: MachineEnvironment(
                     console: console, clock: clock, observer: observation,
-                    measuresTime: observation.measuresTime, disks: disks, firmwareLog: firmwareLog,
-                    loop: loop))
+                    measuresTime: observation.measuresTime, disks: disks, remains: remains,
+                    firmwareLog: firmwareLog, loop: loop))
         } catch {
             throw Failure(error)
         }
@@ -145,6 +147,7 @@ final class RunSession {
                     + "stop here; run it under `scripts/box`, or see `minikvm doctor`")
         }
         self.machine = machine
+        remains = nil
         ProgramCode.release()
         typist.connect(machine.keyboard)
         input.connect(terminal.input, to: machine)
@@ -157,7 +160,9 @@ final class RunSession {
         }
         try loop.run()
         terminal.output.flush()
-        return machine.wait()
+        let reason = machine.wait()
+        if reason.isReset { remains = machine.remains }
+        return reason
     }
 
     // MARK: The terminal
@@ -278,7 +283,7 @@ final class RunSession {
     private func status(_ reason: StopReason) -> Int32 {
         switch reason {
         // A reset that is not followed by another start because of a signal.
-        case .reset: return endingSignal.map { 128 + $0 } ?? 0
+        case .reset, .processorReset: return endingSignal.map { 128 + $0 } ?? 0
         case .halted, .poweredOff: return 0
         case .guestExit(let status): return Int32(status)
         case .stopped: return endingSignal.map { 128 + $0 } ?? (outputIsLost ? 1 : 0)

@@ -57,7 +57,7 @@ extension ATADrive {
     private mutating func transfer(
         isWrite: Bool, isExtended: Bool, isMultiple: Bool, taskFile: ATATaskFile
     ) -> Transfer? {
-        if isMultiple, state.multiple == 0 {
+        if isMultiple, state.settings.multiple == 0 {
             fail(.aborted)
             return nil
         }
@@ -67,7 +67,7 @@ extension ATADrive {
         }
         return Transfer(
             isWrite: isWrite, sector: sector, remaining: isExtended ? taskFile.count48 : taskFile.count28,
-            blockSectors: isMultiple ? state.multiple : 1, isExtended: isExtended)
+            blockSectors: isMultiple ? state.settings.multiple : 1, isExtended: isExtended)
     }
 
     /// Reads sectors and gives none of them, a buffer at a time.
@@ -84,33 +84,36 @@ extension ATADrive {
 
     private mutating func initializeParameters(_ taskFile: ATATaskFile) {
         if taskFile.count.current == 0 { return fail(.aborted) }
-        state.heads = UInt64(taskFile.device & 0x0F) + 1
-        state.sectorsPerTrack = UInt64(taskFile.count.current)
+        state.settings.heads = UInt64(taskFile.device & 0x0F) + 1
+        state.settings.sectorsPerTrack = UInt64(taskFile.count.current)
         finish()
     }
 
     private mutating func setMultiple(_ taskFile: ATATaskFile) {
         let sectors = Int(taskFile.count.current)
         guard sectors <= Self.maximumMultiple, sectors & (sectors - 1) == 0 else { return fail(.aborted) }
-        state.multiple = sectors
+        state.settings.multiple = sectors
         finish()
     }
 
+    /// SET FEATURES (ATA/ATAPI-6, section 8.46): what would have no effect here is aborted, like what is unknown. So is
+    /// read look-ahead (0x55, 0xAA), which IDENTIFY does not name: reading ahead is the host's.
     private mutating func setFeatures(_ taskFile: ATATaskFile) {
         switch taskFile.features.current {
-        case 0x02: state.hasWriteCache = true
+        case 0x02: state.settings.hasWriteCache = true
         case 0x82:
             // What was cached so far is written when the cache is switched off.
             if store.flush() != .done { return fail(.aborted, .deviceFault) }
-            state.hasWriteCache = false
+            state.settings.hasWriteCache = false
         case 0x03:
-            // Transfer mode: PIO, its default, and PIO with flow control up to mode 4. There is no DMA.
+            // Transfer mode: PIO, its default, and PIO with flow control up to mode 4. There is no DMA, and flow control
+            // (IORDY) cannot be switched off.
             switch taskFile.count.current {
-            case 0x00, 0x01, 0x08...0x0C: break
+            case 0x00, 0x08...0x0C: break
             default: return fail(.aborted)
             }
-        case 0x55, 0xAA: break  // read look-ahead off and on
-        case 0x66, 0xCC: break  // settings stay or not at a software reset
+        case 0x66: state.settings.revertAtReset = false
+        case 0xCC: state.settings.revertAtReset = true
         default: return fail(.aborted)
         }
         finish()
@@ -122,9 +125,11 @@ extension ATADrive {
     private mutating func fillIdentity() {
         for index in 0..<sectorSize { buffer[index] = 0 }
         let sectors = store.sectorCount
-        let defaultCylinders = min(sectors / (16 * 63), 16_383)
-        let cylinders = min(sectors / (state.heads * state.sectorsPerTrack), 65_535)
-        let capacity = cylinders * state.heads * state.sectorsPerTrack
+        // A disk has at least one cylinder, though the last track of a small one ends early: a BIOS that finds none reads
+        // no sector. Addresses past the disk's end fail by their number.
+        let defaultCylinders = max(1, min(sectors / (16 * 63), 16_383))
+        let cylinders = max(1, min(sectors / (state.settings.heads * state.settings.sectorsPerTrack), 65_535))
+        let capacity = cylinders * state.settings.heads * state.settings.sectorsPerTrack
         let lba28 = min(sectors, 0x0FFF_FFFF)
 
         set(0, 0x0040)  // a fixed disk
@@ -141,11 +146,11 @@ extension ATADrive {
         set(51, 0x0200)  // PIO mode 2
         set(53, 0x0003)  // words 54 to 58 and 64 to 70 are valid
         set(54, cylinders)
-        set(55, state.heads)
-        set(56, state.sectorsPerTrack)
+        set(55, state.settings.heads)
+        set(56, state.settings.sectorsPerTrack)
         set(57, capacity)
         set(58, capacity >> 16)
-        set(59, state.multiple == 0 ? 0 : 0x0100 | UInt64(state.multiple))
+        set(59, state.settings.multiple == 0 ? 0 : 0x0100 | UInt64(state.settings.multiple))
         set(60, lba28)
         set(61, lba28 >> 16)
         set(64, 0x0003)  // PIO modes 3 and 4
@@ -158,7 +163,7 @@ extension ATADrive {
         set(82, 1 << 5)
         set(83, 1 << 14 | more)
         set(84, 1 << 14)
-        set(85, state.hasWriteCache ? 1 << 5 : 0)
+        set(85, state.settings.hasWriteCache ? 1 << 5 : 0)
         set(86, more)
         set(87, 1 << 14)
         for index in 0..<4 { set(100 + index, sectors >> UInt64(16 * index)) }

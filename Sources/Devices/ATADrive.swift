@@ -12,6 +12,13 @@ struct ATADrive {
         var error: ATAError = .diagnosticPassed
         /// INTRQ: set by the drive, cleared when the guest reads the status or gives a command.
         var isInterruptPending = false
+        var settings = Settings()
+        /// What of a command is yet to be done; nil between commands.
+        var transfer: Transfer?
+    }
+
+    /// What a driver sets for the commands to come; the values here are those of power-on.
+    struct Settings: Equatable {
         /// Sectors of a block of the commands MULTIPLE; 0 after a driver switched them off.
         var multiple = ATADrive.maximumMultiple
         /// Whether FLUSH is left to the guest.
@@ -19,8 +26,8 @@ struct ATADrive {
         /// The geometry by which CHS addresses are counted (INITIALIZE DEVICE PARAMETERS).
         var heads: UInt64 = 16
         var sectorsPerTrack: UInt64 = 63
-        /// What of a command is yet to be done; nil between commands.
-        var transfer: Transfer?
+        /// Whether a software reset brings back the settings of power-on (SET FEATURES 0xCC) or leaves them (0x66).
+        var revertAtReset = true
     }
 
     /// A command that moves data, on its way.
@@ -54,9 +61,10 @@ struct ATADrive {
         self.serialNumber = serialNumber
     }
 
-    /// What a reset does: the command is gone, the settings are those of power-on.
+    /// What a software reset does: the command is gone, and the settings are those of power-on, unless the driver wants
+    /// to keep them (ATA/ATAPI-6, SET FEATURES, "disable reverting to power-on defaults").
     mutating func reset() {
-        state = State()
+        state = State(settings: state.settings.revertAtReset ? Settings() : state.settings)
     }
 
     // MARK: The ends of a command
@@ -135,7 +143,7 @@ struct ATADrive {
         state.transfer = transfer
         if transfer.remaining == 0 {
             taskFile.count.current = 0
-            if transfer.isWrite { finish(writtenThrough: !state.hasWriteCache) } else { finishQuietly() }
+            if transfer.isWrite { finish(writtenThrough: !state.settings.hasWriteCache) } else { finishQuietly() }
         } else if transfer.isWrite {
             askForBlock(&taskFile, interrupts: true)
         } else {
@@ -198,8 +206,8 @@ struct ATADrive {
         if taskFile.isLBA { return taskFile.lba28 }
         let number = UInt64(taskFile.lbaLow.current)
         let head = UInt64(taskFile.device & 0x0F)
-        guard number >= 1, number <= state.sectorsPerTrack, head < state.heads else { return nil }
-        return (taskFile.cylinder * state.heads + head) * state.sectorsPerTrack + number - 1
+        guard number >= 1, number <= state.settings.sectorsPerTrack, head < state.settings.heads else { return nil }
+        return (taskFile.cylinder * state.settings.heads + head) * state.settings.sectorsPerTrack + number - 1
     }
 
     /// Leaves a sector's address in the registers, in the form of the command.
@@ -218,11 +226,11 @@ struct ATADrive {
             }
             return
         }
-        let track = sector / state.sectorsPerTrack
-        let cylinder = track / state.heads
-        taskFile.lbaLow.current = UInt8(truncatingIfNeeded: sector % state.sectorsPerTrack + 1)
+        let track = sector / state.settings.sectorsPerTrack
+        let cylinder = track / state.settings.heads
+        taskFile.lbaLow.current = UInt8(truncatingIfNeeded: sector % state.settings.sectorsPerTrack + 1)
         taskFile.lbaMid.current = UInt8(truncatingIfNeeded: cylinder)
         taskFile.lbaHigh.current = UInt8(truncatingIfNeeded: cylinder >> 8)
-        taskFile.device = taskFile.device & 0xF0 | UInt8(truncatingIfNeeded: track % state.heads)
+        taskFile.device = taskFile.device & 0xF0 | UInt8(truncatingIfNeeded: track % state.settings.heads)
     }
 }

@@ -108,8 +108,10 @@ public protocol Clock: AnyObject {
 
 /// What a guest asks of the board by writing a register: to end, to restart, to switch off.
 public enum BoardRequest: Equatable {
-    /// Reset the whole machine (keyboard controller 0xFE, port 0xCF9, ACPI reset register).
+    /// Reset the whole machine (port 0xCF9's hard reset, ACPI reset register).
     case reset
+    /// Reset the processors; memory keeps its contents (keyboard controller 0xFE, port 0x92, port 0xCF9's soft reset).
+    case processorReset
     /// Switch the machine off (ACPI S5).
     case powerOff
     /// End the monitor with this exit status (debug-exit port).

@@ -62,7 +62,7 @@ public final class KeyboardController: ByteDevice {
     private var auxiliaryInterruptIsRaised = false
 
     /// - Parameters:
-    ///   - board: resets the machine.
+    ///   - board: resets the processors.
     ///   - keyboard: what is plugged into the first port.
     ///   - auxiliary: what is plugged into the second port, a mouse.
     ///   - keyboardInterrupt: the line of OBF, interrupt 1 on a PC.
@@ -179,7 +179,7 @@ public final class KeyboardController: ByteDevice {
         case 0xF0...0xFF:
             // Pulses those of output port bits 0 to 3 low whose bit is 0; bit 0 is the reset.
             if byte & 0x01 == 0 {
-                board.request(.reset)
+                board.request(.processorReset)
             }
         default:
             // What the controller does not know it ignores.
@@ -235,7 +235,7 @@ public final class KeyboardController: ByteDevice {
                 .subtracting([.outputBufferFull, .auxiliaryOutputBufferFull])
             if !registers.outputPort.contains(.notReset) {
                 registers.outputPort.insert(.notReset)
-                board.request(.reset)
+                board.request(.processorReset)
             }
         case .keyboardOutputBuffer:
             answer(byte)

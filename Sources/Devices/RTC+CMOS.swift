@@ -9,8 +9,17 @@ extension RTC {
         }
     }
 
-    /// The shutdown status byte, 0x0F: 0x0A tells a PC's firmware, after a reset, to go on at the address in 0x467.
+    /// The shutdown status byte, 0x0F: what firmware does after the processors were reset, ``ShutdownStatus`` or boot.
     public var shutdownStatus: UInt8 { self[cmos: Address.shutdownStatus] }
+
+    /// The values of the shutdown status byte by which firmware does not boot, but jumps to the warm reset vector, the far
+    /// pointer at 0x467 (IBM PC/AT Technical Reference, BIOS listing, "shutdown").
+    public enum ShutdownStatus: UInt8, Sendable {
+        /// Ends the interrupt in service before it jumps.
+        case endInterruptAndJump = 0x05
+        /// Jumps.
+        case jump = 0x0A
+    }
 
     /// Writes how much memory there is to where a PC's firmware and boot loaders look, and the checksum.
     /// - Parameters:
@@ -41,5 +50,13 @@ extension RTC {
         for index in 0..<count {
             self[cmos: address + index] = UInt8(truncatingIfNeeded: value >> (8 * UInt64(index)))
         }
+    }
+}
+
+extension RTC.State {
+    /// What the shutdown status byte asks of firmware after the processors were reset; nil to boot.
+    public var shutdownStatus: RTC.ShutdownStatus? {
+        let address = Int(RTC.Address.shutdownStatus)
+        return address < memory.count ? RTC.ShutdownStatus(rawValue: memory[address]) : nil
     }
 }

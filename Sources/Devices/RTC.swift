@@ -7,12 +7,14 @@
 /// still there. So a guest that waits for UIP to end never waits longer than that, and one that saw it clear has time
 /// to read all registers.
 ///
+/// Time and memory outlive each reset, as long as the board hands the state of one clock to the next (``State``).
+///
 /// The day of the week follows from the date; one that is written is forgotten when the clock goes on.
 ///
 /// Source: MC146818 data sheet (Motorola, 1984); IBM PC/AT Technical Reference for the memory.
 public final class RTC: ByteDevice {
     /// Everything a guest can tell apart, besides the host's time.
-    public struct State: Equatable {
+    public struct State: Equatable, Sendable {
         /// The selected byte: 0 to 127.
         public var index: UInt8 = 0
         /// Bit 7 of the index port: the board holds back NMIs.
@@ -28,8 +30,18 @@ public final class RTC: ByteDevice {
         /// How many seconds the guest's clock is ahead of the host's.
         public var secondsAhead: Int64 = 0
 
-        /// The state after power-on.
+        /// The state of a new chip.
         public init() {}
+
+        /// What the RESET pin does to it: interrupts are disabled and their flags cleared. Time, formats and memory stay:
+        /// they have a battery, and outlive each reset of the board.
+        public mutating func reset() {
+            controlB.subtract([
+                .periodicInterruptEnable, .alarmInterruptEnable, .updateEndedInterruptEnable, .squareWaveEnable,
+            ])
+            flags = []
+            isNMIDisabled = false
+        }
     }
 
     /// Everything a guest can tell apart.
@@ -86,14 +98,10 @@ public final class RTC: ByteDevice {
         updateInterrupt()
     }
 
-    /// The RESET pin: interrupts are disabled and their flags cleared; time, formats and memory stay.
+    /// The RESET pin (``State/reset()``).
     public func reset() {
         catchUp()
-        registers.controlB.subtract([
-            .periodicInterruptEnable, .alarmInterruptEnable, .updateEndedInterruptEnable, .squareWaveEnable,
-        ])
-        registers.flags = []
-        registers.isNMIDisabled = false
+        registers.reset()
         updateInterrupt()
     }
 

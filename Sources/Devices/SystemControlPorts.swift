@@ -39,7 +39,7 @@ public final class SystemControlPortA: ByteDevice {
     private let board: any Board
 
     /// - Parameters:
-    ///   - board: resets the machine.
+    ///   - board: resets the processors.
     ///   - state: the state to begin with.
     public init(board: any Board, state: State = State()) {
         self.board = board
@@ -57,7 +57,7 @@ public final class SystemControlPortA: ByteDevice {
         let resets = new.contains(.alternateHotReset) && !state.bits.contains(.alternateHotReset)
         state.bits = new
         if resets {
-            board.request(.reset)
+            board.request(.processorReset)
         }
     }
 }
@@ -73,11 +73,11 @@ public final class ResetControl: ByteDevice {
         public let rawValue: UInt8
         /// The set with the bits of `rawValue`.
         public init(rawValue: UInt8) { self.rawValue = rawValue }
-        /// SRST: 1 makes the reset a hard one. Both kinds are the same here.
+        /// SRST: 1 makes the reset a hard one, of the whole machine; 0 a soft one, of the processors.
         public static let systemReset = Bits(rawValue: 1 << 1)
         /// RCPU: going from 0 to 1 resets.
         public static let resetCPU = Bits(rawValue: 1 << 2)
-        /// FULL_RST of later chips: power off and on in between. The same here.
+        /// FULL_RST of later chips: power off and on in between. The same as a hard reset here.
         public static let fullReset = Bits(rawValue: 1 << 3)
         /// The bits that exist.
         static let all: Bits = [.systemReset, .resetCPU, .fullReset]
@@ -97,7 +97,7 @@ public final class ResetControl: ByteDevice {
     private let board: any Board
 
     /// - Parameters:
-    ///   - board: resets the machine.
+    ///   - board: resets the machine or its processors.
     ///   - state: the state to begin with.
     public init(board: any Board, state: State = State()) {
         self.board = board
@@ -115,7 +115,7 @@ public final class ResetControl: ByteDevice {
         let resets = new.contains(.resetCPU) && !state.bits.contains(.resetCPU)
         state.bits = new
         if resets {
-            board.request(.reset)
+            board.request(new.isDisjoint(with: [.systemReset, .fullReset]) ? .processorReset : .reset)
         }
     }
 }

@@ -27,6 +27,13 @@ public enum BoardLayout {
     public static let extendedBIOSDataSegmentPointer: UInt64 = 0x40E
     /// Word at which the BIOS data area keeps the size of base memory in KiB.
     public static let baseMemorySizePointer: UInt64 = 0x413
+    /// Four bytes at which the BIOS data area keeps offset and segment of where to go on after a reset, when the shutdown
+    /// status byte in CMOS memory says so.
+    public static let warmResetVector: UInt64 = 0x467
+    /// Byte at which the BIOS data area keeps how many hard disks there are.
+    public static let hardDiskCountPointer: UInt64 = 0x475
+    /// The segment of the BIOS data area.
+    public static let biosDataSegment: UInt16 = 0x40
     /// The global descriptor table left for guests that start in protected or long mode.
     public static let globalDescriptorTable: UInt64 = 0x1000
     /// `hvm_start_info` of the PVH boot protocol.

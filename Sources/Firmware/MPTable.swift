@@ -3,7 +3,7 @@ public import GuestMemory
 /// The tables by which kernels older than ACPI, and teaching kernels, learn of CPUs and interrupt wiring.
 ///
 /// They say what the MADT says: local APICs by the CPUs' numbers, one I/O APIC with identifier 0, each ISA interrupt at
-/// the input of its own number. A guest finds the floating pointer by scanning 0xF0000 to 0xFFFFF, after the extended
+/// the input of its own number, edge-triggered but for ACPI's own. A guest finds the floating pointer by scanning 0xF0000 to 0xFFFFF, after the extended
 /// BIOS data area.
 ///
 /// Source: Intel MultiProcessor Specification, version 1.4, chapter 4.
@@ -50,7 +50,13 @@ public enum MPTable {
         count += 2
         // Interrupt 2 is the cascade of the two PICs, and not on the bus.
         for interrupt in 0..<16 as Range<UInt8> where interrupt != 2 {
-            append(interruptOfType: 3, kind: .maskable, source: interrupt, to: (ioAPICIdentifier, interrupt), &entries)
+            // ACPI's interrupt is level-triggered, and the input is the same whoever sets it up.
+            let flags =
+                interrupt == BoardLayout.acpiInterrupt
+                ? ACPIConfiguration.InterruptOverride.levelHigh : Self.asUsualOnTheBus
+            append(
+                interruptOfType: 3, kind: .maskable, flags: flags, source: interrupt, to: (ioAPICIdentifier, interrupt),
+                &entries)
             count += 1
         }
         append(interruptOfType: 4, kind: .external, source: 0, to: (everyLocalAPIC, 0), &entries)
@@ -77,6 +83,8 @@ public enum MPTable {
     private static let isaBus: UInt8 = 0
     private static let ioAPICIdentifier: UInt8 = 0
     private static let everyLocalAPIC: UInt8 = 0xFF
+    /// On ISA, active high and edge-triggered.
+    private static let asUsualOnTheBus: UInt16 = 0
 
     /// The type of an interrupt (table 4-10).
     private enum Interrupt: UInt8 {
@@ -94,12 +102,15 @@ public enum MPTable {
         entries.append(0 as UInt64)
     }
 
-    /// An I/O (type 3) or local (type 4) interrupt assignment: polarity and trigger as is usual on the bus.
+    /// An I/O (type 3) or local (type 4) interrupt assignment (4.3.4, 4.3.5).
+    /// - Parameter flags: polarity in bits 0 and 1, trigger mode in bits 2 and 3, as in ACPI's MADT.
     private static func append(
-        interruptOfType type: UInt8, kind: Interrupt, source: UInt8, to target: (apic: UInt8, input: UInt8),
-        _ entries: inout LittleEndianBytes
+        interruptOfType type: UInt8, kind: Interrupt, flags: UInt16 = asUsualOnTheBus, source: UInt8,
+        to target: (apic: UInt8, input: UInt8), _ entries: inout LittleEndianBytes
     ) {
-        entries.append(contentsOf: [type, kind.rawValue, 0, 0, isaBus, source, target.apic, target.input])
+        entries.append(contentsOf: [type, kind.rawValue])
+        entries.append(flags)
+        entries.append(contentsOf: [isaBus, source, target.apic, target.input])
     }
 
     /// The bytes with the checksum that makes their sum 0.

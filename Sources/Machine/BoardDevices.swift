@@ -18,14 +18,19 @@ struct BoardDevices {
     let dataPorts: [DiskWriteGathering.Port]
     /// The codes written to port 0x80.
     let postCode: PostCode
+    /// What the battery keeps.
+    let realTimeClock: ClockPort
 
     /// How many alarm clocks the devices use: the real-time clock's and the ACPI timer's.
     static let timerCount = 2
 
-    /// - Parameter timers: `timerCount` of them, or none.
+    /// - Parameters:
+    ///   - timers: `timerCount` of them, or none.
+    ///   - clockState: what the battery has kept; nil for a clock that is new.
     init(
         configuration: MachineConfiguration, kernel: KernelObjects, console: ConsoleWatch, clock: any Clock,
-        disks: [any BlockStore], memory: GuestMemory, board: BoardDoorbell, timers: [BoardTimer]
+        disks: [any BlockStore], memory: GuestMemory, board: BoardDoorbell, timers: [BoardTimer],
+        clockState: RTC.State?
     ) {
         func line(_ interrupt: UInt8) -> any InterruptLine { kernel.interruptLine(gsi: UInt32(interrupt)) }
         var ports = Bus()
@@ -49,12 +54,19 @@ struct BoardDevices {
         attach(keyboardSlot, at: BoardLayout.keyboardData, count: 1)
         attach(keyboardSlot, at: BoardLayout.keyboardCommand, count: 1, firstOffset: 4)
 
-        let rtc = RTC(clock: clock, interrupt: line(BoardLayout.realTimeClockInterrupt), timer: timers.first)
-        let ram = BoardLayout.ramRanges(bytes: configuration.memoryBytes)
-        // Where firmware looks how many CPUs it has to wait for: one less than there are.
-        rtc[cmos: 0x5F] = UInt8(clamping: configuration.cpus - 1)
-        rtc.setMemorySize(below4GiB: ram[0].size, above4GiB: ram.count > 1 ? ram[1].size : 0)
+        let rtc = RTC(
+            clock: clock, interrupt: line(BoardLayout.realTimeClockInterrupt), timer: timers.first,
+            state: clockState ?? RTC.State())
+        if clockState == nil {
+            let ram = BoardLayout.ramRanges(bytes: configuration.memoryBytes)
+            // Where firmware looks how many CPUs it has to wait for: one less than there are.
+            rtc[cmos: 0x5F] = UInt8(clamping: configuration.cpus - 1)
+            rtc.setMemorySize(below4GiB: ram[0].size, above4GiB: ram.count > 1 ? ram[1].size : 0)
+        }
+        // It counts once. Where there is firmware, that clears it.
+        if configuration.firmware == nil { rtc[cmos: RTC.Address.shutdownStatus] = 0 }
         let rtcSlot = BusSlot(rtc)
+        realTimeClock = ClockPort(rtc, slot: rtcSlot)
         attach(rtcSlot, at: BoardLayout.realTimeClock, count: 2)
         timers.first?.connect(rtcSlot, rtc.deadlineReached)
 

@@ -55,7 +55,14 @@ final class FirmwareImage: @unchecked Sendable {
     private static let slot: UInt32 = 8
 
     /// Puts the copy into RAM.
-    func load(into memory: GuestMemory) throws(MachineError) -> Loader.Result {
+    ///
+    /// After a reset of the processors it is there, with the variables that firmware keeps in it. By one of them SeaBIOS
+    /// knows that it has run before: it looks at the shutdown status byte, and jumps to the warm reset vector or copies
+    /// itself anew and resets the machine.
+    /// - Parameter isThere: whether the guest's memory is that of the machine before.
+    func load(into memory: GuestMemory, isThere: Bool) throws(MachineError) -> Loader.Result {
+        let result = Loader.Result(entry: .reset, description: [MemoryMap.line(range, path)])
+        if isThere { return result }
         let count = min(size, 0x2_0000)
         do throws(GuestMemoryError) {
             try memory.write(
@@ -63,7 +70,7 @@ final class FirmwareImage: @unchecked Sendable {
         } catch {
             throw .payload(path: path, reason: "a BIOS needs the first MiB of memory")
         }
-        return Loader.Result(entry: .reset, description: [MemoryMap.line(range, path)])
+        return result
     }
 
     /// What the firmware is told of the machine, by name.

@@ -10,6 +10,8 @@ struct Loader {
     let memory: GuestMemory
     let disks: [any BlockStore]
     let firmware: FirmwareImage?
+    /// What the machine before this one has left, if memory is among it.
+    let remains: MachineRemains?
 
     /// What came of it.
     struct Result {
@@ -19,7 +21,8 @@ struct Loader {
     }
 
     func load() throws(MachineError) -> Result {
-        if let firmware { return try firmware.load(into: memory) }
+        if let firmware { return try firmware.load(into: memory, isThere: remains != nil) }
+        if let address = remains?.resumeAddress(in: memory) { return resume(at: address) }
         let result = try loadGuest()
         guard configuration.board == .pc else { return result }
         do throws(GuestMemoryError) {
@@ -50,6 +53,15 @@ struct Loader {
         case .linux(let kernel, let initrd, let commandLine, let entry):
             try loadLinux(kernel: kernel, initrd: initrd, commandLine: commandLine, entry: entry)
         }
+    }
+
+    /// What a PC's firmware does with the warm reset vector: it jumps, and DS is still the segment of what it read. Of the
+    /// stack nothing is known. No interrupt is in service: the controllers were reset with the rest of the board.
+    private func resume(at address: (segment: UInt16, offset: UInt16)) -> Result {
+        let vector = AddressRange(start: BoardLayout.warmResetVector, end: BoardLayout.warmResetVector + 4)
+        let entry = EntryState.real(
+            segment: address.segment, offset: address.offset, dataSegment: BoardLayout.biosDataSegment, stackPointer: 0)
+        return Result(entry: entry, description: [MemoryMap.line(vector, "warm reset vector: memory is as it was")])
     }
 
     // MARK: Small guests
@@ -126,7 +138,7 @@ struct Loader {
 
     private func loadBootSector(_ bytes: UnsafeRawBufferPointer, path: String) throws(MachineError) -> Result {
         do throws(BootSectorError) {
-            let loaded = try BootSector(ImageBytes(bytes)).load(into: memory)
+            let loaded = try BootSector(ImageBytes(bytes)).load(into: memory, hardDisks: disks.count)
             return Result(entry: loaded.entry, description: [MemoryMap.line(loaded.kernel, path)])
         } catch {
             throw .payload(path: path, reason: error.description)
@@ -326,11 +338,6 @@ extension ACPIConfiguration {
             powerManagement = .full
             hasKeyboardController = true
             hasPCI = true
-            let interrupt = BoardLayout.acpiInterrupt
-            interruptOverrides = [
-                InterruptOverride(
-                    source: interrupt, globalInterrupt: UInt32(interrupt), flags: InterruptOverride.levelHigh)
-            ]
         }
     }
 }

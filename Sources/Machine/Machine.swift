@@ -18,6 +18,8 @@ public struct MachineEnvironment {
     /// The disks' contents, in the order of the configuration; nil opens them with the machine. Who restarts a machine
     /// opens them once, so that a snapshot outlives the restart and nobody else gets hold of an image meanwhile.
     public var disks: [any BlockStore]?
+    /// What the machine before this one has left, which the guest has reset (``Machine/remains``); nil switches it on.
+    public var remains: MachineRemains?
 
     /// Wakes the clocks' interrupts at their time, also while no CPU does anything; nil leaves them until the guest's
     /// next access. It is run on the thread that makes the machine and waits for it.
@@ -31,13 +33,15 @@ public struct MachineEnvironment {
     ///   - observer: sees every exit.
     ///   - measuresTime: whether the observer is told times and instruction pointers.
     ///   - disks: the disks' contents; nil opens them with the machine.
+    ///   - remains: what the machine before this one has left; nil switches it on.
     ///   - firmwareLog: takes what firmware tells of itself.
     ///   - loop: wakes the clocks' interrupts at their time.
     public init(
         console: any CharacterPort, clock: any Clock, observer: (any ExitObserver)? = nil, measuresTime: Bool = false,
-        disks: [any BlockStore]? = nil, firmwareLog: (any CharacterPort)? = nil,
+        disks: [any BlockStore]? = nil, remains: MachineRemains? = nil, firmwareLog: (any CharacterPort)? = nil,
         loop: EventLoop? = nil
     ) {
+        self.remains = remains
         self.loop = loop
         self.firmwareLog = firmwareLog
         self.console = console
@@ -50,7 +54,8 @@ public struct MachineEnvironment {
 
 /// A PC: memory, CPUs, devices and what was loaded, ready to run once.
 ///
-/// A machine that was reset is not run again: a new one is made, so that nothing of the old is left in it.
+/// A machine that was reset is not run again: a new one is made, so that nothing of the old is left in it but what it
+/// is handed (``Machine/remains``).
 public final class Machine: @unchecked Sendable {
     // Unchecked: constants, apart from `threads`, which belongs to the caller of `start` and `wait`.
 
@@ -80,6 +85,7 @@ public final class Machine: @unchecked Sendable {
     /// Reads the guest's console for the words of a dying kernel.
     let console: ConsoleWatch
     private let postCode: PostCode
+    private let realTimeClock: ClockPort
     /// The BIOS image, which KVM shows to the guest for as long as the machine lives.
     private let firmware: FirmwareImage?
     private let doorbell: BoardDoorbell
@@ -100,9 +106,11 @@ public final class Machine: @unchecked Sendable {
 
         let disks = if let disks = environment.disks { disks } else { try configuration.openDisks() }
         let kernel = try MachineError.catching { () throws(KVMError) in try KernelObjects(configuration) }
-        let hostMemory = try MachineError.catching { () throws(HostError) in
-            try HostMemory(size: configuration.memoryBytes)
-        }
+        let kept = environment.remains?.memory(for: configuration)
+        let hostMemory =
+            if let kept { kept } else {
+                try MachineError.catching { () throws(HostError) in try HostMemory(size: configuration.memoryBytes) }
+            }
         let regions = hostMemory.regions(holeStart: BoardLayout.holeStart)
         let memory = GuestMemory(regions: regions)
         try MachineError.catching { () throws(KVMError) in try kernel.show(regions) }
@@ -110,7 +118,8 @@ public final class Machine: @unchecked Sendable {
         let firmware = if let files = configuration.firmware { try FirmwareImage(files) } else { nil as FirmwareImage? }
         try MachineError.catching { () throws(KVMError) in try firmware?.show(kernel) }
         let loaded = try Loader(
-            configuration: configuration, memory: memory, disks: disks, firmware: firmware
+            configuration: configuration, memory: memory, disks: disks, firmware: firmware,
+            remains: kept == nil ? nil : environment.remains
         ).load()
         let lifecycle = Lifecycle()
         let doorbell = BoardDoorbell()
@@ -126,7 +135,7 @@ public final class Machine: @unchecked Sendable {
         self.timers = timers
         var board = BoardDevices(
             configuration: configuration, kernel: kernel, console: console, clock: environment.clock, disks: disks,
-            memory: memory, board: doorbell, timers: timers)
+            memory: memory, board: doorbell, timers: timers, clockState: environment.remains?.clock)
         if let firmware {
             board.attach(
                 FirmwareConfiguration(
@@ -147,6 +156,7 @@ public final class Machine: @unchecked Sendable {
         keyboard = board.keyboard
         screen = board.screen
         postCode = board.postCode
+        realTimeClock = board.realTimeClock
         memoryMap = MemoryMap.lines(regions: regions, loaded: loaded.description)
         processors = try MachineError.catching { () throws(KVMError) in
             try Processor.make(configuration, kernel: kernel, entry: loaded.entry)
@@ -232,6 +242,11 @@ public final class Machine: @unchecked Sendable {
         processors[number].lastExits.records
     }
 
+    /// What outlives this machine, when it has ended by a reset.
+    public var remains: MachineRemains {
+        MachineRemains(clock: realTimeClock.battery, memory: stopReason == .processorReset ? hostMemory : nil)
+    }
+
     /// What the guest wrote to port 0x80, of a machine that is paused or has ended, oldest first.
     public var postCodes: [UInt8] { postCode.state.codes }
 
@@ -250,13 +265,8 @@ final class BoardDoorbell: Board, @unchecked Sendable {
 
     func request(_ request: BoardRequest) {
         switch request {
-        // A kernel that panicked and then restarts has died all the same.
-        case .reset:
-            if let message = machine?.console.panicMessage {
-                stop(.crashed(Crash(.panic(message: message), vcpu: 0)))
-            } else {
-                stop(.reset)
-            }
+        case .reset: restart(.reset)
+        case .processorReset: restart(.processorReset)
         case .powerOff: stop(.poweredOff)
         case .exit(let status): stop(.guestExit(status: status))
         }
@@ -264,5 +274,14 @@ final class BoardDoorbell: Board, @unchecked Sendable {
 
     func stop(_ reason: StopReason) {
         machine?.stop(reason)
+    }
+
+    private func restart(_ reason: StopReason) {
+        // A kernel that panicked and then restarts has died all the same.
+        if let message = machine?.console.panicMessage {
+            stop(.crashed(Crash(.panic(message: message), vcpu: 0)))
+        } else {
+            stop(reason)
+        }
     }
 }

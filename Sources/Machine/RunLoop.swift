@@ -66,7 +66,7 @@ struct RunLoop {
             // Linux's last resort to restart, and its first with `reboot=t`, is a triple fault.
             let isRestart = machine.console.isRestarting || machine.configuration.tripleFault == .reboot
             if isRestart, machine.console.panicMessage == nil {
-                machine.stop(.reset)
+                machine.stop(.processorReset)
             } else {
                 crash(Crash.Cause(exit))
             }

@@ -242,6 +242,44 @@ struct ATAChannelTests {
         #expect(driver.read(Driver.status) == 0x51)
     }
 
+    /// SeaBIOS refuses every sector of a disk that has no cylinder.
+    @Test(arguments: [(1, 1, 1), (1007, 1, 1), (1008, 1, 1), (2016, 2, 1), (8160, 8, 2)])
+    func identify_ofASmallDisk_hasAtLeastOneCylinder(sectors: Int, cylinders: UInt16, ofLargeTracks: UInt16) {
+        let driver = Driver(disk(sectors))
+        func words(_ indices: Int...) -> [UInt16] {
+            driver.command(0xEC)
+            let data = driver.readData(512)
+            return indices.map { UInt16(data[2 * $0]) | UInt16(data[2 * $0 + 1]) << 8 }
+        }
+        #expect(words(1, 3, 6) == [cylinders, 16, 63])
+        #expect(words(54, 55, 56, 57, 58) == [cylinders, 16, 63, cylinders * 1008, 0])
+        // INITIALIZE DEVICE PARAMETERS: 16 heads, 255 sectors in a track.
+        driver.write(255, 2)
+        driver.write(0xAF, Driver.device)
+        driver.write(0x91, Driver.status)
+        #expect(words(1, 54, 55, 56, 57, 58) == [cylinders, ofLargeTracks, 16, 255, ofLargeTracks * 4080, 0])
+        // The cylinder is there, and the sectors of it that the disk does not have are not.
+        func status(ofCylinder cylinder: UInt64, head: UInt64, sector: UInt64) -> UInt64 {
+            driver.write(1, 2)
+            driver.write(sector, 3)
+            driver.write(cylinder, 4)
+            driver.write(0, 5)
+            driver.write(0xA0 | head, Driver.device)
+            driver.write(0x40, Driver.status)
+            return driver.read(Driver.status)
+        }
+        #expect(status(ofCylinder: 0, head: 0, sector: 1) == 0x50)
+        let last = UInt64(sectors - 1)
+        let place = (cylinder: last / 4080, head: last / 255 % 16, sector: last % 255 + 1)
+        #expect(status(ofCylinder: place.cylinder, head: place.head, sector: place.sector) == 0x50)
+        if place.sector < 255 {
+            #expect(status(ofCylinder: place.cylinder, head: place.head, sector: place.sector + 1) == 0x51)
+            #expect(driver.read(Driver.error) == 0x10)
+        }
+        #expect(status(ofCylinder: UInt64(ofLargeTracks), head: 0, sector: 1) == 0x51)
+        #expect(driver.read(Driver.error) == 0x10)
+    }
+
     @Test func drives_areTwo() {
         let driver = Driver(disk(4), MemoryDisk(sector(77)))
         driver.command(0x20, drive: 1)
@@ -308,13 +346,81 @@ struct ATAChannelTests {
     @Test func setFeatures_takesPIOAndRefusesDMA() {
         let driver = Driver(disk(4))
         for (feature, count, status) in [
-            (0x03, 0x0C, 0x50), (0x03, 0x20, 0x51), (0x03, 0x45, 0x51), (0x82, 0, 0x50), (0x02, 0, 0x50),
-            (0x99, 0, 0x51),
+            (0x03, 0x00, 0x50), (0x03, 0x08, 0x50), (0x03, 0x0C, 0x50), (0x03, 0x0D, 0x51), (0x03, 0x20, 0x51),
+            (0x03, 0x45, 0x51), (0x82, 0, 0x50), (0x02, 0, 0x50), (0x66, 0, 0x50), (0xCC, 0, 0x50), (0x99, 0, 0x51),
+            // IDENTIFY says that IORDY cannot be switched off (word 49), and names no look-ahead (word 82).
+            (0x03, 0x01, 0x51), (0x55, 0, 0x51), (0xAA, 0, 0x51),
         ] as [(UInt64, UInt64, UInt64)] {
             driver.write(feature, 1)
             driver.command(0xEF, count: count)
             #expect(driver.read(Driver.status) == status, "feature \(feature), count \(count)")
+            #expect(driver.read(Driver.error) == (status == 0x51 ? 0x04 : 0x00), "feature \(feature), count \(count)")
         }
+    }
+
+    /// What a driver has set: the write cache (word 85), sectors of READ MULTIPLE (59), heads and sectors (55, 56).
+    private static func settings(_ driver: Driver, drive: UInt64 = 0) -> [UInt16] {
+        driver.command(0xEC, drive: drive)
+        let data = driver.readData(512)
+        return [85, 59, 55, 56].map { UInt16(data[2 * $0]) | UInt16(data[2 * $0 + 1]) << 8 }
+    }
+
+    private static func change(_ driver: Driver) {
+        driver.write(0x82, 1)
+        driver.command(0xEF)
+        driver.command(0xC6, count: 4)
+        driver.write(10, 2)
+        driver.write(0xE3, Driver.device)
+        driver.write(0x91, Driver.status)
+    }
+
+    /// SET FEATURES 0x66 and 0xCC: whether a software reset leaves the settings as they are. At power-on it does not.
+    @Test func softwareReset_keepsTheSettingsOnlyWhenAskedTo() {
+        let driver = Driver(disk(4))
+        let (first, changed): ([UInt16], [UInt16]) = ([1 << 5, 0x110, 16, 63], [0, 0x104, 4, 10])
+        func reset() {
+            driver.write(0x04, ATAChannel.controlOffset)
+            driver.write(0, ATAChannel.controlOffset)
+        }
+        func setFeatures(_ feature: UInt64) {
+            driver.write(feature, 1)
+            driver.command(0xEF)
+        }
+        #expect(Self.settings(driver) == first)
+        Self.change(driver)
+        #expect(Self.settings(driver) == changed)
+        reset()
+        #expect(Self.settings(driver) == first)
+
+        Self.change(driver)
+        setFeatures(0x66)
+        driver.command(0x20, sector: 1)
+        reset()
+        // The command is gone as ever; the settings are not, and neither is the wish to keep them.
+        #expect(driver.readData(4) == [0xFF, 0xFF, 0xFF, 0xFF])
+        #expect(Self.settings(driver) == changed)
+        reset()
+        #expect(Self.settings(driver) == changed)
+
+        setFeatures(0xCC)
+        #expect(Self.settings(driver) == changed)
+        reset()
+        #expect(Self.settings(driver) == first)
+    }
+
+    /// Each drive has its own settings.
+    @Test func softwareReset_ofTwoDrives_asksEachForItself() {
+        let driver = Driver(disk(4), disk(4))
+        for drive in 0...1 as ClosedRange<UInt64> {
+            driver.write(0x82, 1)
+            driver.command(0xEF, drive: drive)
+        }
+        driver.write(0x66, 1)
+        driver.command(0xEF, drive: 1)
+        driver.write(0x04, ATAChannel.controlOffset)
+        driver.write(0, ATAChannel.controlOffset)
+        #expect(Self.settings(driver, drive: 0)[0] == 1 << 5)
+        #expect(Self.settings(driver, drive: 1)[0] == 0)
     }
 
     /// Random accesses of all kinds: it lives, and what it was not told to write stays as it was.

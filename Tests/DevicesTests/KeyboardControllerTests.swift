@@ -98,7 +98,7 @@ import Testing
     func pulse_resetsWhenBit0IsLow(command: UInt8) {
         let bench = Bench()
         bench.write(0x64, command)
-        #expect(bench.board.requests == (command & 1 == 0 ? [.reset] : []))
+        #expect(bench.board.requests == (command & 1 == 0 ? [.processorReset] : []))
     }
 
     @Test func outputPort_bit0Cleared_resets() {
@@ -108,7 +108,7 @@ import Testing
         #expect(bench.board.requests.isEmpty)
         bench.write(0x64, 0xD1)
         bench.write(0x60, 0xDE)
-        #expect(bench.board.requests == [.reset])
+        #expect(bench.board.requests == [.processorReset])
     }
 
     @Test func a20_asAGuestSetsIt_readsBack() {

@@ -41,7 +41,7 @@ import Testing
 }
 
 @Suite struct SystemControlPortTests {
-    @Test func portA_bit0Set_resetsOnce() {
+    @Test func portA_bit0Set_resetsTheProcessorsOnce() {
         let board = RecordingBoard()
         let port = SystemControlPortA(board: board)
         #expect(port.read(offset: 0, width: 1) == 0x02)
@@ -49,10 +49,10 @@ import Testing
         #expect(board.requests.isEmpty)
         port.write(0x03, offset: 0, width: 1)
         port.write(0x03, offset: 0, width: 1)
-        #expect(board.requests == [.reset])
+        #expect(board.requests == [.processorReset])
         port.write(0x02, offset: 0, width: 1)
         port.write(0x01, offset: 0, width: 1)
-        #expect(board.requests == [.reset, .reset])
+        #expect(board.requests == [.processorReset, .processorReset])
     }
 
     @Test func portA_written_keepsTheBitsThatExist() {
@@ -63,12 +63,12 @@ import Testing
     }
 
     /// Linux writes the kind of reset first, and then the same with RCPU; ACPI's reset register takes 0x06 at once.
-    @Test(arguments: [[UInt64(0x02), 0x06], [0x06], [0x0E], [0x04], [0x00, 0x02, 0x0E, 0x0E]])
+    @Test(arguments: [[UInt64(0x02), 0x06], [0x06], [0x0E], [0x0C], [0x04], [0x00, 0x04], [0x00, 0x02, 0x0E, 0x0E]])
     func resetControl_rcpuRising_resetsOnce(writes: [UInt64]) {
         let board = RecordingBoard()
         let port = ResetControl(board: board)
         for value in writes { port.write(value, offset: 0, width: 1) }
-        #expect(board.requests == [.reset])
+        #expect(board.requests == [writes.last == 0x04 ? .processorReset : .reset])
         #expect(port.read(offset: 0, width: 1) == writes.last)
     }
 

@@ -100,12 +100,13 @@ import Testing
         #expect(BoardLayout.pageTables == BoardLayout.pageTablesRange.start)
     }
 
-    @Test func biosDataArea_written_namesTheExtendedAreaAndBaseMemory() throws {
+    @Test func biosDataArea_written_namesTheExtendedAreaBaseMemoryAndDisks() throws {
         let storage = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 4096)
         defer { storage.deallocate() }
         storage.initializeMemory(as: UInt8.self, repeating: 0)
         let memory = GuestMemory(regions: [MemoryRegion(guestAddress: 0, bytes: storage)])
-        try BIOSDataArea.write(to: memory)
+        try BIOSDataArea.write(hardDisks: 3, to: memory)
+        #expect(try memory.read(UInt8.self, at: 0x475) == 3)
         #expect(try memory.read(UInt16.self, at: 0x40E) == 0x9FC0)
         #expect(try memory.read(UInt16.self, at: 0x413) == 639)
         #expect(try memory.read(UInt8.self, at: 0x9_FC00) == 1)

@@ -8,3 +8,4 @@
     }
 GUEST(fuzz)
 GUEST(disk)
+GUEST(restart)

@@ -162,7 +162,8 @@ import Testing
     /// Linux with `reboot=t`.
     @Test func kernel_thatTripleFaultsToRestart_resets() throws {
         #expect(
-            try Self.run(TestProgram.printAndTripleFault, "[    1.0] reboot: Restarting system\r\n").0 == .reset)
+            try Self.run(TestProgram.printAndTripleFault, "[    1.0] reboot: Restarting system\r\n").0
+                == .processorReset)
     }
 
     @Test func kernel_thatTripleFaultsWithoutPanic_hasShutDown() throws {

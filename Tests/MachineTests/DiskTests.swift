@@ -1,4 +1,5 @@
 import Devices
+import GuestMemory
 import Host
 import KVM
 import Machine
@@ -126,6 +127,16 @@ struct DiskTests {
         let disk = MachineConfiguration.Disk(path: file.path)
         let configuration = MachineConfiguration(guest: .disk, memoryBytes: 1 << 20, disks: [disk, disk])
         #expect { try Machine(configuration) } throws: { "\($0)".contains("is the same file as disk") }
+    }
+
+    /// The byte at 0x475 of the BIOS data area, by which a guest that calls no BIOS knows how many drives to look for.
+    @Test(arguments: 1...4) func biosDataArea_countsTheDisks(count: Int) throws {
+        let stores = (0..<count).map { _ in MemoryDisk(Self.image(Self.reader)) }
+        let disks = (0..<count).map { MachineConfiguration.Disk(path: "memory \($0)") }
+        let machine = try Machine(
+            MachineConfiguration(guest: .disk, memoryBytes: 1 << 20, disks: disks),
+            environment: MachineEnvironment(console: ConsoleText(), clock: MonotonicClock(), disks: stores))
+        #expect(try machine.memory.read(UInt8.self, at: 0x475) == UInt8(count))
     }
 
     @Test func diskWithoutSignature_isRefused() {
