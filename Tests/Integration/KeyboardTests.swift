@@ -128,8 +128,8 @@ import Testing
         let refused = try MiniKVM.run(options + ["--control", path])
         refused.expect(status: 1)
         #expect(
-            refused.errors == "minikvm: cannot listen at '\(path)': there is a file, which is no socket; name a path that is not "
-                + "there yet\n")
+            refused.errors == "minikvm: cannot listen at '\(path)': there is a file, which is no socket; name a path "
+                + "that is not there yet\n")
         try FileManager.default.removeItem(atPath: path)
         for signal in [SIGKILL, SIGTERM] {
             let child = try MiniKVM.start(options + ["--control", path], input: .pipe)
