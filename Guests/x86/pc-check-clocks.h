@@ -133,17 +133,21 @@ check_clock:
     stc
     ret
 
-    // The divider is started anew, and half a second later the clock goes on: before that it says that an update is in
-    // progress, then it interrupts for the alarm set to the new second, and that second can be read. Who does not look
-    // just when the update is in progress, 244 microseconds at least, looks again in a second, five times in all.
+    // The divider is stopped and started, and half a second later the clock goes on: before that it says that an update
+    // is in progress, then it interrupts for the alarm set to the new second, and that second can be read. Who does not
+    // look just when the update is in progress, 244 microseconds at least, does it once more, twenty times in all.
 check_second:
-    movl    $5, %ebp
-    set_cmos 0x0A, 0x76
+    movl    BOOT(patience), %eax
+    xorl    %edx, %edx
+    movl    $5000000, %ecx
+    divl    %ecx
+    leal    1(%eax), %ebp
     set_cmos 0x03, 0xC0                 // at any minute
     set_cmos 0x05, 0xC0                 // of any hour
     cmos    0x0C
     set_cmos 0x0B, 0x22                 // an interrupt for the alarm
-1:  cmos    0x00
+1:  set_cmos 0x0A, 0x76                 // the divider stands still
+    cmos    0x00
     addb    $1, %al                     // the next second, in BCD
     daa
     cmpb    $0x60, %al
@@ -155,10 +159,8 @@ check_second:
     call    cmos_write
     movl    $0, AT(clock_interrupts)
     movb    $0, AT(clock_flags)
-    cmpl    $5, %ebp
-    jne     3f
     set_cmos 0x0A, 0x26
-3:  movl    $1 << 16, APIC_TIMER        // silent; from here on it counts for four seconds
+    movl    $1 << 16, APIC_TIMER        // silent; from here on it counts for four seconds
     movl    $0xFFFFFFFF, APIC_INITIAL_COUNT
 4:  cmos    0x0A
     testb   $1 << 7, %al
@@ -220,7 +222,7 @@ check_timer:
     jc      failed
     testb   %bl, %bl
     jnz     failed
-    movl    $50, %ebp
+    movl    $100, %ebp
 1:  call    compare_clocks
     jnc     2f
     decl    %ebp
