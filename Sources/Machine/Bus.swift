@@ -65,6 +65,13 @@ struct Bus {
         entries.append(entry)
     }
 
+    /// Puts a device before whatever is at an address.
+    /// - Parameter makeDevice: is given the bus as it was, where the device finds what it hides.
+    mutating func cover(_ address: UInt64, with makeDevice: (Bus) -> any Device) {
+        let entry = Entry(first: address, last: address, firstOffset: address, slot: BusSlot(makeDevice(self)))
+        entries.insert(entry, at: 0)
+    }
+
     /// Reads. Where no device answers, all bits are set, as on a bus that nobody drives.
     func read(_ address: UInt64, width: Int) -> UInt64 {
         for entry in entries where address >= entry.first && address <= entry.last {

@@ -17,8 +17,11 @@ final class KernelObjects: Sendable {
     let gathersPortWrites: Bool
     /// Whether there are interrupt chips in the kernel.
     let hasInterruptChips: Bool
+    private let cutInterrupts: Set<UInt32>
 
-    init(_ configuration: MachineConfiguration) throws(KVMError) {
+    /// - Parameter cutInterrupts: pins of the interrupt chips that lead nowhere.
+    init(_ configuration: MachineConfiguration, cutInterrupts: Set<UInt32> = []) throws(KVMError) {
+        self.cutInterrupts = cutInterrupts
         let system = try KVMSystem(path: configuration.kvmPath)
         let limit = max(system.check(.maximumVCPUs), 1)
         guard configuration.cpus <= limit else {
@@ -60,7 +63,8 @@ final class KernelObjects: Sendable {
 
     /// A pin of the interrupt chips.
     func interruptLine(gsi: UInt32) -> any InterruptLine {
-        hasInterruptChips ? KernelInterruptLine(self, gsi: gsi) : UnconnectedInterruptLine()
+        hasInterruptChips && !cutInterrupts.contains(gsi)
+            ? KernelInterruptLine(self, gsi: gsi) : UnconnectedInterruptLine()
     }
 }
 

@@ -26,6 +26,8 @@ public struct MachineEnvironment {
     public var loop: EventLoop?
     /// Takes what firmware tells of itself; nil tells firmware that nobody listens.
     public var firmwareLog: (any CharacterPort)?
+    /// What is wrong with the board, for tests.
+    var faults = BoardFaults()
 
     /// - Parameters:
     ///   - console: where the serial port's characters go.
@@ -105,7 +107,9 @@ public final class Machine: @unchecked Sendable {
         self.environment = environment
 
         let disks = if let disks = environment.disks { disks } else { try configuration.openDisks() }
-        let kernel = try MachineError.catching { () throws(KVMError) in try KernelObjects(configuration) }
+        let kernel = try MachineError.catching { () throws(KVMError) in
+            try KernelObjects(configuration, cutInterrupts: environment.faults.cutInterrupts)
+        }
         let kept = environment.remains?.memory(for: configuration)
         let hostMemory =
             if let kept { kept } else {
@@ -150,7 +154,9 @@ public final class Machine: @unchecked Sendable {
         self.lifecycle = lifecycle
         self.console = console
         self.doorbell = doorbell
-        ports = board.ports
+        var ports = board.ports
+        environment.faults.cover(&ports)
+        self.ports = ports
         memoryBus = board.memoryBus
         serialPort = board.serialPort
         keyboard = board.keyboard

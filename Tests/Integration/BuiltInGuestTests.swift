@@ -157,7 +157,7 @@ import Testing
         guard Bed.isPVM else {
             outcome.expect(status: 0)
             #expect(outcome.errors.isEmpty, "\(outcome.text)")
-            #expect(outcome.lines.count { $0.hasPrefix("PASS  ") } == 16, "\(outcome.text)")
+            #expect(outcome.lines.count { $0.hasPrefix("PASS  ") } == 17, "\(outcome.text)")
             #expect(!outcome.lines.contains { $0.hasPrefix("FAIL") }, "\(outcome.text)")
             return
         }

@@ -20,6 +20,22 @@ import Testing
         #expect(Bus().read(0x1234, width: width) == value)
     }
 
+    /// What tests of guests break machines by.
+    @Test func faultOfAPort_changesBytesAndNothingElse() {
+        let register = Register()
+        var bus = Bus()
+        bus.attach(BusSlot(register), at: 0x70, count: 2)
+        BoardFaults(reads: [0x71: { ~$0 }], writes: [0x71: { $0 == 5 ? nil : $0 + 1 }]).cover(&bus)
+        #expect(bus.read(0x71, width: 1) == 0xFE)
+        #expect(bus.read(0x71, width: 2) == 0x102)
+        #expect(bus.read(0x70, width: 1) == 0x001)
+        bus.write(4, to: 0x71, width: 1)
+        bus.write(5, to: 0x71, width: 1)
+        bus.write(5, to: 0x71, width: 2)
+        bus.write(5, to: 0x70, width: 1)
+        #expect(register.writes == [[5, 1, 1], [5, 1, 2], [5, 0, 1]])
+    }
+
     @Test func write_whereNoDeviceIs_isLost() {
         let register = Register()
         var bus = Bus()
