@@ -249,7 +249,7 @@ kernel_start:
     feature "keyboard by IRQ 1", check_keyboard
     feature "serial port by IRQ 4", check_serial
     feature "text screen and cursor", check_screen
-    feature "other processors start at 0x7000 by the warm reset vector", check_processors
+    feature "other processors start at 0x7000 by INIT and SIPI", check_processors
     feature "disk 0 by IRQ 14 on the last processor", check_disk0
     feature "disk 1 by IRQ 14 on the last processor", check_disk1
     feature "task switches on all processors by their timers", check_tasks
