@@ -125,7 +125,7 @@ public enum BoardLayout {
     public static let debugConsole: UInt16 = 0xE9
     /// A byte written here ends the monitor with it as status.
     public static let debugExit: UInt16 = 0xF4
-    /// Reset control register; also the ACPI reset register.
+    /// Reset control register; also the ACPI reset register, which resets the whole machine.
     public static let resetControl: UInt16 = 0xCF9
     /// What the ACPI reset register takes to reset the machine: bit 1 "system reset", bit 2 "reset CPU".
     public static let resetValue: UInt8 = 0x06

@@ -52,6 +52,12 @@ public struct MachineEnvironment {
         self.measuresTime = measuresTime
         self.disks = disks
     }
+
+    var withoutRemains: MachineEnvironment {
+        var environment = self
+        environment.remains = nil
+        return environment
+    }
 }
 
 /// A PC: memory, CPUs, devices and what was loaded, ready to run once.
@@ -104,7 +110,8 @@ public final class Machine: @unchecked Sendable {
     ) throws(MachineError) {
         if let error = configuration.validate().first { throw .configuration(error) }
         self.configuration = configuration
-        self.environment = environment
+        // What is left of the machine before, and not used by this one, goes.
+        self.environment = environment.withoutRemains
 
         let disks = if let disks = environment.disks { disks } else { try configuration.openDisks() }
         let kernel = try MachineError.catching { () throws(KVMError) in

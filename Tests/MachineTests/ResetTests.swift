@@ -48,11 +48,13 @@ private final class ResetWrites: ExitObserver, Sendable {
         return machine.wait()
     }
 
-    @Test(arguments: [
-        ("k", .processorReset, [(0x64, 0xFE)]), ("o", .processorReset, [(0x64, 0xD1), (0x60, 0xFE)]),
-        ("p", .reset, [(0xCF9, 0x06)]), ("s", .processorReset, [(0xCF9, 0x04)]),
-        ("a", .processorReset, [(0x92, 0x02), (0x92, 0x03)]), ("t", .processorReset, []), ("r", .reset, [(0xCF9, 0x06)]),
-    ] as [(Character, StopReason, [(UInt64, UInt64)])])
+    @Test(
+        arguments: [
+            ("k", .processorReset, [(0x64, 0xFE)]), ("o", .processorReset, [(0x64, 0xD1), (0x60, 0xFE)]),
+            ("p", .reset, [(0xCF9, 0x06)]), ("s", .processorReset, [(0xCF9, 0x04)]),
+            ("a", .processorReset, [(0x92, 0x02), (0x92, 0x03)]), ("t", .processorReset, []),
+            ("r", .reset, [(0xCF9, 0x06)]),
+        ] as [(Character, StopReason, [(UInt64, UInt64)])])
     func reset_eachWay_isByThatWayAlone(way: Character, reason: StopReason, writes: [(UInt64, UInt64)]) throws {
         let observer = ResetWrites()
         #expect(try Self.run(Self.machine(observer), way: way) == reason)
@@ -69,10 +71,11 @@ private final class ResetWrites: ExitObserver, Sendable {
     }
 
     /// Address and value are the table's, and not the guest's own idea: where the table says something else, it does that.
-    @Test(arguments: [
-        (0xCF9, 0x06, .reset), (0xCF9, 0x04, .processorReset), (0x92, 0x03, .processorReset),
-        (0x64, 0xFE, .processorReset), (0x64, 0xFF, .guestExit(status: 99)), (0x5F0, 0x06, .guestExit(status: 99)),
-    ] as [(UInt16, UInt8, StopReason)])
+    @Test(
+        arguments: [
+            (0xCF9, 0x06, .reset), (0xCF9, 0x04, .processorReset), (0x92, 0x03, .processorReset),
+            (0x64, 0xFE, .processorReset), (0x64, 0xFF, .guestExit(status: 99)), (0x5F0, 0x06, .guestExit(status: 99)),
+        ] as [(UInt16, UInt8, StopReason)])
     func acpiReset_isByTheRegisterThatTheTableNames(port: UInt16, value: UInt8, reason: StopReason) throws {
         let observer = ResetWrites()
         let machine = try Self.machine(observer)
