@@ -32,7 +32,8 @@ check_tasks:
     clc
     ret
 
-    // Two tasks share this processor until its timer has switched between them as often as the settings say.
+    // Two tasks share this processor until its timer has switched between them as often as the settings say. The more
+    // processors there are, the longer each task runs: they may have to share a single one of the host's.
 run_tasks:
     processor ebx
     leal    (%ebx, %ebx), %edx
@@ -117,7 +118,9 @@ share_processor:
     movl    %esp, AT(schedulers)(, %ebx, 4)
     movl    $0, AT(current)(, %ebx, 4)
     movl    $1, AT(switching)(, %ebx, 4)
-    start_timer TASK_TICK
+    movl    $1 << 17 | VECTOR_TIMER, APIC_TIMER     // periodic
+    imull   $TASK_TICK, AT(processors), %eax
+    movl    %eax, APIC_INITIAL_COUNT
     movl    %edx, %eax
     jmp     enter_task
 
@@ -138,6 +141,7 @@ timer:
     movl    %ecx, AT(current)(, %ebx, 4)
     leal    (%ecx, %ebx, 2), %eax
     movl    AT(slices)(, %ebx, 4), %ecx
+    imull   AT(processors), %ecx
     cmpl    BOOT(switches), %ecx
     jb      enter_task
     cmpl    BOOT(patience), %ecx

@@ -52,7 +52,7 @@
 #define IO_APIC 0xFEC00000
 
 #define TICK 10000000                   // of KVM's 1 GHz: 100 in a second
-#define TASK_TICK 1000000               // how long a task runs
+#define TASK_TICK 1000000               // how long a task runs where there is one processor
 #define PIT_HERTZ 1193182
 
 #define VECTOR_TIMER 0x20
@@ -182,7 +182,7 @@ boot_gdt_register:
 patience:
     .long   100000000                   // how often something is looked at before it has failed
 switches:
-    .long   500                         // how often each processor switches tasks
+    .long   500                         // how often all processors together switch tasks
 waits_for_second:
     .long   1                           // 1: the clock is watched until it goes on, which takes half a second; 0: not
 

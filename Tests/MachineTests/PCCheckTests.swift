@@ -74,7 +74,7 @@ struct PCCheckTests {
     /// The guest with the settings in its boot sector.
     /// - Parameters:
     ///   - patience: how often it looks at something before that has failed. What shall fail need not take long.
-    ///   - switches: how often each processor switches tasks.
+    ///   - switches: how often all processors together switch tasks.
     static func image(patience: UInt32 = 100_000_000, switches: UInt32 = 20, waitsForSecond: Bool = false) -> [UInt8] {
         var image = original
         for (index, setting) in [patience, switches, waitsForSecond ? 1 : 0].enumerated() {
@@ -141,7 +141,7 @@ struct PCCheckTests {
     }
 
     @Test func moreProcessorsThanTheGuestHasRoomFor_areLeftAsleep() throws {
-        let outcome = try run([MemoryDisk(Self.image(switches: 5)), Self.emptyDisk()], cpus: 17)
+        let outcome = try run([MemoryDisk(Self.image(switches: 100)), Self.emptyDisk()], cpus: 17)
         expect(outcome, failing: [])
         #expect(outcome.lines.contains { $0.hasSuffix("set: the first 15, and the rest is left asleep") })
     }
