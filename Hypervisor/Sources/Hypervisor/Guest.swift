@@ -12,7 +12,8 @@ enum GuestLayout {
     static let uart: UInt64 = 0x1000_0000
     static let uartSize: UInt64 = 0x100
     static let uartSource = 10
-    static let plicSources = 31
+    /// As many as there are devices: a kernel asks three things of each when it starts.
+    static let plicSources = max(uartSource, virtioSource + virtioSlots - 1)
 }
 
 /// A virtual machine.
