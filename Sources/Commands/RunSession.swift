@@ -148,7 +148,6 @@ final class RunSession {
         }
         self.machine = machine
         remains = nil
-        ProgramCode.release()
         typist.connect(machine.keyboard)
         input.connect(terminal.input, to: machine)
         display?.connect(machine.screen)
@@ -158,6 +157,8 @@ final class RunSession {
         } catch {
             throw Failure.failed(error.description)
         }
+        // From here on only what the guest asks for is done.
+        ProgramCode.release()
         try loop.run()
         terminal.output.flush()
         let reason = machine.wait()

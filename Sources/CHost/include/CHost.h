@@ -45,15 +45,10 @@ static inline uint64_t chost_host_capacity(void) {
     return ((uint64_t)info.totalram + info.totalswap) * info.mem_unit;
 }
 
-/// Gives back the pages of the program's code and constants that are in memory (MADV_DONTNEED of madvise(2)). They are
-/// never written, so each comes back from the file, by a page fault, if it is used again.
-static inline void chost_release_code(void) {
-    extern const char __executable_start[], etext[];
-    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-    uintptr_t start = (uintptr_t)__executable_start / page * page;
-    uintptr_t end = (uintptr_t)etext / page * page;
-    if (start < end) madvise((void *)start, end - start, MADV_DONTNEED);
-}
+/// Gives back those pages of the program's file that are in memory and that nobody may write (MADV_DONTNEED of
+/// madvise(2)): code, constants, tables for the runtime. Each comes back from the file, by a page fault, if it is used
+/// again.
+void chost_release_code(void);
 
 /// Locks a whole file for as long as it is open (open file description locks of fcntl(2)), or fails at once.
 /// Returns 0, or -errno: -EAGAIN when somebody else's lock is in the way.
