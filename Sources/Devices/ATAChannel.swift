@@ -111,6 +111,9 @@ public final class ATAChannel: Device {
     // MARK: Commands and resets
 
     private func execute(_ command: UInt8) {
+        // A command takes INTRQ back before it does anything: what hears edges must hear of its own end, too.
+        drives[selected]?.state.isInterruptPending = false
+        updateInterrupt()
         if command == 0x90 { return diagnose() }
         drives[selected]?.execute(command, &taskFile)
     }

@@ -5,7 +5,6 @@ extension ATADrive {
     ///   - taskFile: the operands; afterwards, the results.
     mutating func execute(_ command: UInt8, _ taskFile: inout ATATaskFile) {
         state.transfer = nil
-        state.isInterruptPending = false
         state.error = []
         state.status = [.ready, .seekComplete]
         switch command {

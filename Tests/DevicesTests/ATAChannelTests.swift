@@ -109,6 +109,18 @@ struct ATAChannelTests {
         #expect(Array(store.bytes[..<(5 * 512)]) == (0..<5).flatMap { sector($0) })
     }
 
+    /// A driver that waits by the alternate status does not acknowledge: the next command does, before its own end.
+    @Test(arguments: [0x20, 0xE7, 0xEF, 0x90] as [UInt64])
+    func commands_withoutAReadOfTheStatus_interruptEachTime(command: UInt64) {
+        let driver = Driver(disk(4))
+        driver.write(0xAA, 1)
+        for _ in 0..<3 { driver.command(command) }
+        #expect(driver.line.edges == 3)
+        #expect(driver.line.isRaised)
+        _ = driver.read(Driver.status)
+        #expect(!driver.line.isRaised)
+    }
+
     @Test func bytesWanted_isWhatABlockLacks() {
         let driver = Driver(disk(8))
         #expect(driver.channel.bytesWanted == 0)
