@@ -22,6 +22,9 @@ struct ScreenshotCommand: ParsableCommand {
     var name: String
 
     func run() throws {
+        if name.isEmpty || name.hasSuffix("/") {
+            throw Failure.usage("the name of a screenshot's files is empty; give one, such as after-boot, or - to print the text")
+        }
         let text = try ControlClient.ask(.screenText, at: control)
         if name == "-" {
             print(String(decoding: text, as: UTF8.self), terminator: "")
