@@ -41,6 +41,9 @@ guest_boot:
     jal try_instructions
     jal try_calls
     jal try_controller
+    # Its own, although there is one of each in a hart: the guest beside (pattern) tells if it gets these values.
+    csrw scounteren, zero
+    csrw 0x10A, zero // senvcfg
 
     la a1, text_name
     jal tell

@@ -16,6 +16,8 @@ struct HartLoop {
     private var loaded: VirtualCPU?
     /// For each guest, by its place in the list, the virtual hart of it that ran here last.
     private var lastOfGuest: [Int] = []
+    /// Whether there are henvcfg and, as old as it, senvcfg.
+    private let hasEnvironmentConfiguration = probe_henvcfg() == 1
     /// No other virtual hart is at home here.
     private var isAlone = false
     /// The place of the virtual hart that ran last.
@@ -49,7 +51,7 @@ struct HartLoop {
         // CY, TM, IR: a guest may read cycle, time and instret. time is moved by htimedelta.
         write_hcounteren(7)
         // STCE: the guest has a timer of its own. CBIE, CBCFE, CBZE: it may manage caches of its own memory.
-        if probe_henvcfg() == 1 {
+        if hasEnvironmentConfiguration {
             write_henvcfg((hypervisor.hasSstc ? 1 << 63 : 0) | 1 << 7 | 1 << 6 | 1 << 4)
         }
         write_hvip(0)
@@ -100,8 +102,7 @@ struct HartLoop {
         let now = read_time()
         for cpu in hypervisor.cpus where cpu.home == hart && cpu !== current && cpu.runState != .stopped {
             if isRunnable(cpu, now: now) { return now }
-            let own = cpu.deadline(hasSstc: hypervisor.hasSstc)
-            deadline = min(deadline ?? UInt64.max, own == UInt64.max ? own : own &- cpu.guest.timeDelta)
+            deadline = min(deadline ?? UInt64.max, cpu.deadline(now: now, hasSstc: hypervisor.hasSstc))
         }
         return deadline
     }
@@ -157,7 +158,8 @@ struct HartLoop {
             // The guest can clear its software interrupt itself, by sip, and a quick exit may have set it.
             let hvip = VirtualInterrupts(rawValue: read_hvip())
             if hvip.contains(.software) { cpu.pending.insert(.software) } else { cpu.pending.remove(.software) }
-            ExitHandler(hypervisor: hypervisor, cpu: cpu).handle()
+            // Another hart may have ended the guest meanwhile, or be about to start it anew: it has no more wishes then.
+            if cpu.runState != .stopped { ExitHandler(hypervisor: hypervisor, cpu: cpu).handle() }
             takeInterrupts()
             if let others = othersDeadline(besides: cpu), read_time() >= max(slice, others) { break }
         }
@@ -193,9 +195,7 @@ struct HartLoop {
                 cpu.pending.insert(.timer)
             } else {
                 cpu.pending.remove(.timer)
-                if cpu.timerDeadline != UInt64.max {
-                    deadline = min(deadline, cpu.timerDeadline &- cpu.guest.timeDelta)
-                }
+                deadline = min(deadline, cpu.deadline(now: now, hasSstc: false))
             }
         }
         setTimer(deadline)
@@ -223,6 +223,8 @@ struct HartLoop {
         write_vstval(state.vstval)
         write_vsatp(state.vsatp)
         if hypervisor.hasSstc { write_vstimecmp(state.vstimecmp) }
+        write_scounteren(state.scounteren)
+        if hasEnvironmentConfiguration { write_senvcfg(state.senvcfg) }
         write_htimedelta(cpu.guest.timeDelta)
         write_hgatp(cpu.guest.hgatp)
         if read_hgatp() != cpu.guest.hgatp {
@@ -253,6 +255,8 @@ struct HartLoop {
         unsafe cpu.state.pointee.vstval = read_vstval()
         unsafe cpu.state.pointee.vsatp = read_vsatp()
         if hypervisor.hasSstc { unsafe cpu.state.pointee.vstimecmp = read_vstimecmp() }
+        unsafe cpu.state.pointee.scounteren = read_scounteren()
+        if hasEnvironmentConfiguration { unsafe cpu.state.pointee.senvcfg = read_senvcfg() }
         FloatingPoint.save(cpu)
     }
 }

@@ -120,6 +120,9 @@ struct VirtualInterrupts: OptionSet {
         new.vstval = 0
         new.vsatp = 0
         new.vstimecmp = UInt64.max
+        // CY, TM, IR, as OpenSBI leaves it for a kernel.
+        new.scounteren = 7
+        new.senvcfg = 0
         return new
     }
 
@@ -131,8 +134,15 @@ struct VirtualInterrupts: OptionSet {
         return unsafe pending.rawValue & state.pointee.vsie << 1 != 0
     }
 
-    /// When its timer will come, in the guest's time.
-    func deadline(hasSstc: Bool) -> UInt64 { hasSstc ? unsafe state.pointee.vstimecmp : timerDeadline }
+    /// When its timer will come, by the machine's clock; now when it is due. A guest that wants no timer asks for one at the
+    /// end of time, which is no time of the machine's.
+    func deadline(now: UInt64, hasSstc: Bool) -> UInt64 {
+        let wanted = hasSstc ? unsafe state.pointee.vstimecmp : timerDeadline
+        let guestTime = now &+ guest.timeDelta
+        guard wanted > guestTime else { return now }
+        let (deadline, isBeyond) = now.addingReportingOverflow(wanted - guestTime)
+        return isBeyond ? UInt64.max : deadline
+    }
 }
 
 /// Bits of sstatus (privileged specification, "Supervisor Status Register").

@@ -35,6 +35,7 @@ CSR(vsstatus) CSR(vsie) CSR(vstvec) CSR(vsscratch) CSR(vsepc) CSR(vscause) CSR(v
     ALWAYS_INLINE void write_##name(uint64_t value) { __asm__ volatile("csrw " #number ", %0" ::"r"(value) : "memory"); }
 CSR_NUMBERED(stimecmp, 0x14D)
 CSR_NUMBERED(vstimecmp, 0x24D)
+CSR_NUMBERED(senvcfg, 0x10A)
 CSR_NUMBERED(henvcfg, 0x60A)
 
 ALWAYS_INLINE void wait_for_interrupt(void) { __asm__ volatile("wfi" ::: "memory"); }

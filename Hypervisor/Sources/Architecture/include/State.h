@@ -27,6 +27,8 @@ struct vcpu_state {
     // the hart that it is on, plus 1, or 0.
     uint64_t arrived;
     uint64_t running_on;
+    // Registers of HS-mode that the guest has as its own, for there are none of VS-mode; current as vsstatus and so on.
+    uint64_t scounteren, senvcfg;
 };
 
 // A hart of the machine: the register tp points to it while the hypervisor runs.
