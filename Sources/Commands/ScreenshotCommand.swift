@@ -23,7 +23,8 @@ struct ScreenshotCommand: ParsableCommand {
 
     func run() throws {
         if name.isEmpty || name.hasSuffix("/") {
-            throw Failure.usage("the name of a screenshot's files is empty; give one, such as after-boot, or - to print the text")
+            throw Failure.usage(
+                "screenshot: the name of the files is empty; give one, such as after-boot, or - to print the text")
         }
         let text = try ControlClient.ask(.screenText, at: control)
         if name == "-" {

@@ -333,6 +333,12 @@ import Testing
         #expect(outcome.output.hasSuffix("\r\n") && outcome.output.contains("\u{1B}[?1049lA"), "\(outcome.text)")
     }
 
+    @Test(arguments: ["", "folder/"]) func screenshot_withoutAName_isRefused(name: String) throws {
+        let outcome = try MiniKVM.run(["screenshot", "--control", "socket", name])
+        outcome.expect(status: 2)
+        #expect(outcome.errors.contains("the name of the files is empty"), "\(outcome.text)")
+    }
+
     @Test func screenshot_withoutAScreen_saysSo() throws {
         let folder = try TestFolder()
         let child = try MiniKVM.start(["run", "echo"], input: .terminal, output: .terminal, folder: folder.path)
