@@ -28,6 +28,8 @@ public struct GuestDescription: Equatable {
     public var name: [UInt8]
     /// Where its description begins.
     public var line: Int
+    /// The first mistake in its description, with which it cannot be started; nil when there is none.
+    public var mistake: ManifestError?
     /// What it runs; nil until "kernel" or "image" is read.
     public var payload: Payload?
     /// The file of its initial RAM disk.
@@ -50,6 +52,9 @@ public struct GuestDescription: Equatable {
     public var disks: [DiskDescription] = []
     /// Where what is typed goes.
     public var console = ConsoleChoice.serial
+
+    /// Remembers a mistake, unless there was one already.
+    fileprivate mutating func note(_ error: ManifestError) { mistake = mistake ?? error }
 
     /// The consoles of a guest. It may print on all of them.
     public enum ConsoleChoice: Equatable, Sendable {
@@ -84,8 +89,8 @@ public struct DiskDescription: Equatable {
 
 /// The manifest of a boot bundle: a line for each thing, a key and a value. "guest NAME" begins a guest; what follows is
 /// about it: kernel FILE, image FILE, initrd FILE, append TEXT, faults guest, memory SIZE, base ADDRESS, load ADDRESS,
-/// entry ADDRESS, harts NUMBER, disk FILE or disk host:NUMBER (up to six times, with ",ro" behind it for a disk that refuses to be
-/// written), console serial or console virtio. Lines that are empty or begin with "#" say nothing.
+/// entry ADDRESS, harts NUMBER, disk FILE or disk host:NUMBER (up to six times, with ",ro" behind it for a disk that
+/// refuses to be written), console serial or console virtio. Lines that are empty or begin with "#" say nothing.
 public enum BundleManifest {
     /// Most virtual harts of a guest.
     static let maximumHarts: UInt64 = 16
@@ -94,7 +99,8 @@ public enum BundleManifest {
     /// The greatest number of a disk of the machine.
     static let maximumHostDisk: UInt64 = 63
 
-    /// Reads it.
+    /// Reads it. A mistake in a guest's description is that guest's, and the others' do not suffer.
+    /// - Throws: what leaves no guest to blame.
     public static func read(_ text: [UInt8]) throws(ManifestError) -> [GuestDescription] {
         var guests: [GuestDescription] = []
         var number = 0
@@ -104,26 +110,34 @@ public enum BundleManifest {
             guard let first = line.first, first != UInt8(ascii: "#") else { continue }
             let name = [UInt8](line.prefix { $0 != UInt8(ascii: " ") && $0 != 9 })
             let value = trimmed([UInt8](line.dropFirst(name.count)))
-            guard let key = ManifestKey(name) else {
-                if guests.isEmpty { throw .outsideOfGuest(line: number) }
-                throw .unknownKey(name, line: number)
-            }
-            guard !value.isEmpty || key == .append else { throw .badValue(key, value: value, line: number) }
+            let key = ManifestKey(name)
             if key == .guest {
+                guard !value.isEmpty else { throw .badValue(.guest, value: value, line: number) }
                 guests.append(GuestDescription(name: value, line: number))
                 continue
             }
             guard !guests.isEmpty else { throw .outsideOfGuest(line: number) }
-            guard key != .disk || guests[guests.count - 1].disks.count < maximumDisks else {
-                throw .tooManyDisks(line: number)
-            }
-            guard set(key, value, of: &guests[guests.count - 1]) else {
-                throw .badValue(key, value: value, line: number)
+            do throws(ManifestError) {
+                guard let key else { throw .unknownKey(name, line: number) }
+                try set(key, value, line: number, of: &guests[guests.count - 1])
+            } catch {
+                guests[guests.count - 1].note(error)
             }
         }
         guard !guests.isEmpty else { throw .noGuests }
-        for guest in guests where guest.payload == nil { throw .nothingToRun(line: guest.line) }
+        for index in guests.indices where guests[index].payload == nil {
+            guests[index].note(.nothingToRun(line: guests[index].line))
+        }
         return guests
+    }
+
+    private static func set(
+        _ key: ManifestKey, _ value: [UInt8], line: Int, of guest: inout GuestDescription
+    ) throws(ManifestError) {
+        guard key != .disk || guest.disks.count < maximumDisks else { throw .tooManyDisks(line: line) }
+        guard !value.isEmpty || key == .append, set(key, value, of: &guest) else {
+            throw .badValue(key, value: value, line: line)
+        }
     }
 
     /// - Returns: whether the value is one of the key's.

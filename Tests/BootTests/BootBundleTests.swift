@@ -102,13 +102,22 @@ import Testing
 
     @Test(arguments: [
         ("", ManifestError.noGuests), ("kernel Image", .outsideOfGuest(line: 1)),
-        ("colour red", .outsideOfGuest(line: 1)), ("guest a", .nothingToRun(line: 1)),
+        ("colour red", .outsideOfGuest(line: 1)), ("guest", .badValue(.guest, value: [], line: 1)),
+    ])
+    func manifest_withoutAGuest_isRefused(text: String, error: ManifestError) {
+        #expect(throws: error) { _ = try guests(text) }
+    }
+
+    @Test(arguments: [
+        ("guest a", ManifestError.nothingToRun(line: 1)),
         ("guest a\nkernel b\ncolour red", .unknownKey([UInt8]("colour".utf8), line: 3)),
         ("guest a\nkernel b\n\ncolour 5", .unknownKey([UInt8]("colour".utf8), line: 4)),
+        ("guest a\nkernel b\ncolour red\nharts 99", .unknownKey([UInt8]("colour".utf8), line: 3)),
         ("guest a\nkernel b" + String(repeating: "\ndisk c", count: 7), .tooManyDisks(line: 9)),
     ])
-    func manifest_withAMistake_tellsTheLine(text: String, error: ManifestError) {
-        #expect(throws: error) { _ = try guests(text) }
+    func manifest_withAMistake_tellsTheLineAndKeepsTheOthers(text: String, error: ManifestError) throws {
+        let guests = try guests(text + "\nguest other\nimage c")
+        #expect(guests.map(\.mistake) == [error, nil])
     }
 
     @Test(arguments: [
@@ -116,11 +125,9 @@ import Testing
         (.memory, "17179869184G"), (.memory, "1025G"), (.memory, "0"), (.base, "5"), (.base, "1025G"), (.load, "here"),
         (.disk, "host:x"), (.disk, "host:64"), (.console, "x"), (.faults, "host"), (.harts, "0"), (.harts, "17"),
     ])
-    func manifest_withABadValue_tellsKeyAndValue(key: ManifestKey, value: String) {
-        #expect(throws: ManifestError.badValue(key, value: [UInt8](value.utf8), line: 3)) {
-            _ = try guests("guest a\nkernel b\n\(key.name) \(value)")
-        }
-        #expect(throws: ManifestError.badValue(.guest, value: [], line: 1)) { _ = try guests("guest") }
+    func manifest_withABadValue_tellsKeyAndValue(key: ManifestKey, value: String) throws {
+        let guest = try #require(try guests("guest a\nkernel b\n\(key.name) \(value)").first)
+        #expect(guest.mistake == .badValue(key, value: [UInt8](value.utf8), line: 3))
     }
 
     @Test func manifest_withATabBehindAKey_isRead() throws {

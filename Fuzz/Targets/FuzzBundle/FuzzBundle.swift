@@ -91,7 +91,7 @@ private func readManifest(_ text: [UInt8]) {
     guard let guests = try? BundleManifest.read(text) else { return }
     check(!guests.isEmpty, "a manifest without a guest")
     for guest in guests {
-        check(guest.payload != nil, "a guest with nothing to run")
+        check(guest.payload != nil || guest.mistake != nil, "a guest with nothing to run")
         check(guest.memory % 4096 == 0 && guest.memory > 0, "memory of no whole pages")
         check((1...16).contains(guest.harts), "a number of harts that cannot be")
     }

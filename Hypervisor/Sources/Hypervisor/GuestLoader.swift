@@ -11,6 +11,7 @@ struct GuestLoader {
 
     /// Makes a guest, or tells why it cannot be.
     func load(_ description: GuestDescription) throws(BootFailure) -> Guest {
+        if let mistake = description.mistake { throw BootFailure(text: mistake.text) }
         let size = description.memory
         let pages = hypervisor.pages
         // 2 MiB so that leaves of that size fit, where there is as much.
