@@ -161,9 +161,9 @@ public enum SBIDispatcher {
             return .standard(error: 0, value: UInt64(machine.state(ofHart: Int(arguments.a0)).rawValue))
         case 3:
             // The default retentive suspend, which comes back as WFI does. Others are optional.
-            guard arguments.a0 == 0 else {
-                throw arguments.a0 == 0x8000_0000 ? .notSupported : .invalidParameter
-            }
+            // A parameter of 32 bits is sign-extended in a register, as the calling convention has it.
+            let type = UInt32(truncatingIfNeeded: arguments.a0)
+            guard type == 0 else { throw type == 0x8000_0000 ? .notSupported : .invalidParameter }
             machine.suspendHart(hart)
             return .standard(error: 0, value: 0)
         default: throw .notSupported

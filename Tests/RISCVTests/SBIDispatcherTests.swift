@@ -82,6 +82,18 @@ private final class FakeMachine: SBIMachine {
         #expect(machine.told == ["start 1 2147483648 7", "stop 0"])
     }
 
+    /// The type has 32 bits, sign-extended by some and not by others.
+    @Test func suspendTypesAreChecked() {
+        #expect(call(0x48_534D, 3, 0) == .standard(error: 0, value: 0))
+        for type in [0x8000_0000, 0xFFFF_FFFF_8000_0000] as [UInt64] {
+            #expect(call(0x48_534D, 3, type) == .standard(error: -2, value: 0))
+        }
+        for type in [1, 0x8000_0001, UInt64.max] as [UInt64] {
+            #expect(call(0x48_534D, 3, type) == .standard(error: -3, value: 0))
+        }
+        #expect(machine.told == ["suspend 0"])
+    }
+
     @Test func consoleWritesFromMemoryAndReadsToIt() {
         machine.memory.replaceSubrange(0..<2, with: [0x48, 0x69])
         #expect(call(0x4442_434E, 0, 2, 0) == .standard(error: 0, value: 2))

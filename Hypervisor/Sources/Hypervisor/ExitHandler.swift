@@ -123,6 +123,7 @@ struct ExitHandler {
         unsafe cpu.state.pointee.vsie = read_vsie()
         if hypervisor.hasSstc { unsafe cpu.state.pointee.vstimecmp = read_vstimecmp() }
         let now = read_time() &+ cpu.guest.timeDelta
+        cpu.isSuspended = false
         if !cpu.hasInterrupt(guestTime: now, hasSstc: hypervisor.hasSstc) { cpu.runState = .waiting }
     }
 

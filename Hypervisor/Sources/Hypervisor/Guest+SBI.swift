@@ -45,13 +45,14 @@ extension Guest: SBIMachine {
     func state(ofHart hart: Int) -> SBIHartState {
         switch cpus[hart].runState {
         case .stopped: .stopped
+        case .waiting where cpus[hart].isSuspended: .suspended
         case .runnable, .waiting: .started
         }
     }
 
     func startHart(_ hart: Int, address: UInt64, argument: UInt64) throws(SBIError) {
         guard cpus[hart].runState == .stopped else { throw .alreadyAvailable }
-        guard memory.contains(address, count: 2) else { throw .invalidAddress }
+        guard address % 2 == 0, memory.contains(address, count: 2) else { throw .invalidAddress }
         cpus[hart].start(at: address, argument: argument)
         hypervisor.assignHome(to: cpus[hart])
         hypervisor.interruptsChanged(of: cpus[hart])
@@ -59,7 +60,10 @@ extension Guest: SBIMachine {
 
     func stopHart(_ hart: Int) { cpus[hart].runState = .stopped }
 
-    func suspendHart(_ hart: Int) { ExitHandler(hypervisor: hypervisor, cpu: cpus[hart]).suspend() }
+    func suspendHart(_ hart: Int) {
+        ExitHandler(hypervisor: hypervisor, cpu: cpus[hart]).suspend()
+        cpus[hart].isSuspended = true
+    }
 
     func reset(_ reset: SBIReset, failed: Bool) {
         switch reset {

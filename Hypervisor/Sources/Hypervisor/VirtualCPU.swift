@@ -32,6 +32,8 @@ struct VirtualInterrupts: OptionSet {
     /// What assembly knows of it.
     @unsafe let state: UnsafeMutablePointer<vcpu_state>
     var runState = RunState.stopped
+    /// Whether it waits by the SBI's call to suspend, not by WFI: what other harts are told of it differs.
+    var isSuspended = false
     /// The hart that it is on now. Harts read it without the lock.
     var runningOn: Int? {
         get {
