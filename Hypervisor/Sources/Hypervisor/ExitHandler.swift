@@ -44,7 +44,7 @@ struct ExitHandler {
 
     private func die(_ state: vcpu_state) {
         GuestReport.print(cpu, state)
-        hypervisor.end(cpu.guest, .failed)
+        hypervisor.end(cpu.guest, .failed())
     }
 
     // MARK: SBI

@@ -69,7 +69,7 @@ extension Guest: SBIMachine {
         switch reset {
         case .shutdown:
             if failed { Console.line("hypervisor: the guest has ended with a system failure: ", name) }
-            hypervisor.end(self, failed ? .failed : .poweredOff)
+            hypervisor.end(self, failed ? .failed() : .poweredOff)
         case .reboot: hypervisor.restart(self)
         }
     }

@@ -12,6 +12,8 @@ enum GuestLayout {
     static let uart: UInt64 = 0x1000_0000
     static let uartSize: UInt64 = 0x100
     static let uartSource = 10
+    static let finisher: UInt64 = 0x10_0000
+    static let finisherSize: UInt64 = 0x1000
     /// As many as there are devices: a kernel asks three things of each when it starts.
     static let plicSources = max(uartSource, virtioSource + virtioSlots - 1)
 }
@@ -36,6 +38,8 @@ final class Guest {
     var takesFaults = false
     private(set) var plic: PLIC!
     private(set) var uart: UART16550!
+    /// Of guests that run Linux: others may have memory there.
+    var finisher: GuestFinisher?
     /// The virtio devices, each in the slot of its number.
     var virtio: [MMIOTransport] = []
     /// The virtio console, if what is typed goes there and not to the UART.
@@ -84,6 +88,11 @@ final class Guest {
         }
         if address >= GuestLayout.uart, address - GuestLayout.uart <= GuestLayout.uartSize - UInt64(width) {
             return (uart, address - GuestLayout.uart)
+        }
+        if let finisher, address >= GuestLayout.finisher,
+            address - GuestLayout.finisher <= GuestLayout.finisherSize - UInt64(width)
+        {
+            return (finisher, address - GuestLayout.finisher)
         }
         if let device = virtioDevice(at: address) {
             let offset = (address - GuestLayout.virtio) % MMIOTransport.size
@@ -167,5 +176,6 @@ final class GuestConsole: CharacterPort {
 /// Why a guest has ended.
 enum GuestEnd {
     case poweredOff
-    case failed
+    /// With a status that is another than 0, where the guest has told one.
+    case failed(status: UInt16 = 0)
 }

@@ -39,6 +39,7 @@ struct GuestDeviceTree {
                 soc.property("ranges")
                 interruptController(&soc)
                 serialPort(&soc)
+                finisher(&soc)
                 for slot in 0..<virtioSlots { virtioDevice(slot, &soc) }
             }
         }
@@ -104,6 +105,13 @@ struct GuestDeviceTree {
             node.property("reg", numbers: [address, MMIOTransport.size])
             node.property("interrupt-parent", cells: [Self.plicHandle])
             node.property("interrupts", cells: [UInt32(GuestLayout.virtioSource + slot)])
+        }
+    }
+
+    private func finisher(_ soc: inout DeviceTreeBuilder) {
+        soc.node("test@\(String(GuestLayout.finisher, radix: 16))") { node in
+            node.property("compatible", texts: ["sifive,test1", "sifive,test0"])
+            node.property("reg", numbers: [GuestLayout.finisher, GuestLayout.finisherSize])
         }
     }
 

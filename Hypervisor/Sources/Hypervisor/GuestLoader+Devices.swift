@@ -12,6 +12,7 @@ extension GuestLoader {
         }
         var isLinux = false
         if case .linux = description.payload { isLinux = true }
+        if isLinux { guest.finisher = GuestFinisher(guest: guest) }
         if isLinux || description.console == .virtio {
             let console = ConsoleDevice(port: GuestConsole(guest: guest))
             guest.add(console)

@@ -39,7 +39,7 @@ struct GuestLoader {
         } catch {
             // What it has taken, memory and disks, is for those that follow.
             if let guest {
-                guest.ended = .failed
+                guest.ended = .failed()
                 guest.freeMemory()
             } else {
                 table?.free()

@@ -6,7 +6,7 @@ import RISCV
     let cause = read_scause()
     let stval = read_stval()
     unsafe printDeath(cause: cause, stval: stval, frame: frame)
-    SBIFirmware.shutDown(failed: true)
+    SBIFirmware.shutDown(status: 1)
 }
 
 @unsafe private func printDeath(cause: UInt64, stval: UInt64, frame: UnsafeMutablePointer<host_trap_frame>) {

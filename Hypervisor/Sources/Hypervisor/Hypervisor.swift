@@ -53,8 +53,14 @@ import RISCV
     /// When the machine is to end whatever its guests do, by the argument "seconds"; for guests that never end.
     var endOfTime = UInt64.max
 
-    /// Whether a guest could not start, has died, or has ended with a failure: the machine then ends with one.
-    var hasFailed = false
+    /// The machine's status at its end. A guest that could not start, has died or has ended with a failure makes it another
+    /// than 0: that of the first one, or 1.
+    private var status: UInt16 = 0
+
+    /// Remembers a failure.
+    func noteFailure(_ status: UInt16 = 0) {
+        if self.status == 0 { self.status = max(status, 1) }
+    }
 
     /// Whether each guest's traps are told when it ends, by the argument "statistics".
     var showsStatistics = false
@@ -80,7 +86,7 @@ import RISCV
             }
             Console.line("guest \(text(guest.name)): \(traps) traps")
         }
-        SBIFirmware.shutDown(failed: hasFailed)
+        SBIFirmware.shutDown(status: status)
     }
 
     func acquire() { unsafe lock_acquire(lock) }
@@ -135,7 +141,7 @@ import RISCV
             interruptsChanged(of: guest.cpus[0])
         } catch {
             Console.line("hypervisor: guest \(text(guest.name)) cannot start anew: \(error.text)")
-            end(guest, .failed)
+            end(guest, .failed())
         }
     }
 
@@ -143,7 +149,12 @@ import RISCV
     func end(_ guest: Guest, _ reason: GuestEnd) {
         guard guest.ended == nil else { return }
         guest.ended = reason
-        if reason == .failed { hasFailed = true }
+        if case .failed(let status) = reason {
+            if status != 0 {
+                Console.line("hypervisor: guest \(text(guest.name)) has ended with status \(status)")
+            }
+            noteFailure(status)
+        }
         for cpu in guest.cpus {
             cpu.runState = .stopped
             if let hart = cpu.runningOn { call(hart: UInt64(hart)) }
@@ -158,7 +169,7 @@ import RISCV
         }
         let rest = guests.filter { $0.ended == nil }
         guard let next = rest.first else {
-            SBIFirmware.shutDown(failed: hasFailed)
+            SBIFirmware.shutDown(status: status)
         }
         if consoles.current == guest.index { consoles.show(next) }
     }
@@ -170,7 +181,7 @@ import RISCV
             case .type(let byte): guests[consoles.current].type(byte)
             case .next: showNext()
             case .list: printGuests()
-            case .quit: SBIFirmware.shutDown(failed: false)
+            case .quit: SBIFirmware.shutDown(status: 0)
             case .nothing: break
             }
         }

@@ -32,7 +32,7 @@ enum Lesson {
         case .allocator: showAllocator(pages)
         case .stackOverflow: Console.line("\(Self.depth(below: pages.freePageCount))")
         }
-        SBIFirmware.shutDown(failed: false)
+        SBIFirmware.shutDown(status: 0)
     }
 
     private func showAllocator(_ pages: PageAllocator) {

@@ -14,7 +14,7 @@ import RISCV
     } catch {
         Console.line("hypervisor: \(error.text)")
     }
-    SBIFirmware.shutDown(failed: true)
+    SBIFirmware.shutDown(status: 1)
 }
 
 /// The heap's size. What guests have is not in it.
@@ -135,7 +135,7 @@ private func loadGuests(_ hypervisor: Hypervisor, from bundle: CPIOArchive?) thr
             hypervisor.add(try loader.load(description))
         } catch {
             Console.line("hypervisor: guest \(text(description.name)) cannot start: \(error.text)")
-            hypervisor.hasFailed = true
+            hypervisor.noteFailure()
         }
     }
     guard !hypervisor.guests.isEmpty else { throw BootFailure(text: "no guest of the bundle could start") }

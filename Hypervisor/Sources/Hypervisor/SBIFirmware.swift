@@ -13,10 +13,10 @@ enum SBIFirmware {
     /// Whether it has an extension.
     static func has(_ known: SBIExtension) -> Bool { call(.base, 3, known.rawValue).value != 0 }
 
-    /// Ends the machine. With a failure, QEMU ends with status 1.
-    static func shutDown(failed: Bool) -> Never {
-        if failed { Finisher.fail() }
-        _ = call(.systemReset, 0, 0, failed ? 1 : 0)
+    /// Ends the machine. What QEMU ends with is the status' lowest byte.
+    static func shutDown(status: UInt16) -> Never {
+        if status != 0 { Finisher.fail(status) }
+        _ = call(.systemReset, 0, 0, status != 0 ? 1 : 0)
         _ = call(.legacyShutdown, 0)
         while true { wait_for_interrupt() }
     }
