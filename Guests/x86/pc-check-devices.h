@@ -7,6 +7,21 @@
     outb    %al, $0x60
 .endm
 
+    // A key that somebody presses must not come between the checks: the keyboard looks for none any more (0xF5), and what
+    // it has said is thrown away.
+silence_keyboard:
+    to_keyboard 0xF5
+    movl    $PORT_PATIENCE, %ecx
+1:  inb     $0x64, %al
+    testb   $1 << 0, %al
+    loopz   1b
+    jz      2f
+    inb     $0x60, %al
+    jecxz   2f
+    cmpb    $0xFA, %al
+    jne     1b
+2:  ret
+
     // What is written after command 0xD2 comes back from the controller as if typed. Then the keyboard itself is asked,
     // for an echo and for what it is: 0xAB 0x83, of which the controller translates the second byte as if it were a
     // key's.

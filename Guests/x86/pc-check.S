@@ -287,6 +287,7 @@ kernel_start:
     movb    $0, AT(numbers)(%eax)
     call    enable_apic
     serial  2, 1 << 0                   // FIFOs on
+    call    silence_keyboard
 
     feature "boot sector loads an ELF by programmed I/O", check_loaded
     feature "address line 20, opened by port 0x92 and by the keyboard controller", check_a20

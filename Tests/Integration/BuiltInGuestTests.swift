@@ -165,6 +165,12 @@ import Testing
         #expect(outcome.errors.contains("32-bit paging"), "\(outcome.text)")
     }
 
+    /// Keys that somebody presses meanwhile, and those of the end of input, are no part of the checks.
+    @Test(.enabled(if: !Bed.isPVM, "kvm_pvm has no 32-bit paging")) func pcCheck_withKeysPressed_passesInAll() throws {
+        try MiniKVM.run(["run", "pc-check", "--keyboard", "terminal"], sending: Array("abc\u{1B}xyz".utf8))
+            .expect(status: 0)
+    }
+
     @Test func echo_linesAndCtrlD_comeBackCounted() throws {
         let outcome = try MiniKVM.run(["run", "echo"], sending: Array("one\ntwo\n\u{4}".utf8))
         outcome.expect(status: 0)
