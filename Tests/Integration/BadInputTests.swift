@@ -90,7 +90,8 @@ import Testing
         #expect(mkfifo(pipe, 0o600) == 0)
         let writer = open(pipe, O_RDWR | O_CLOEXEC)
         let child = try MiniKVM.start(["run", "--flat", pipe, "--at", TinyProgram.address])
-        child.wait(seconds: 0.5)
+        // What is written before it has opened the pipe may be lost when this end is closed.
+        while !child.hasEnded, !child.hasOpen(pipe) { child.wait(seconds: 0.05) }
         for byte in TinyProgram.real {
             var byte = byte
             #expect(write(writer, &byte, 1) == 1)

@@ -212,6 +212,15 @@ final class Child {
         outputs = [errorsDescriptor]
     }
 
+    /// Whether one of its descriptors is this file.
+    func hasOpen(_ path: String) -> Bool {
+        let folder = "/proc/\(identifier)/fd"
+        let numbers = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+        return numbers.contains {
+            (try? FileManager.default.destinationOfSymbolicLink(atPath: folder + "/" + $0)) == path
+        }
+    }
+
     func signal(_ number: Int32) {
         if waitStatus == nil { Glibc.kill(identifier, number) }
     }
