@@ -107,7 +107,7 @@ public protocol Clock: AnyObject {
 }
 
 /// What a guest asks of the board by writing a register: to end, to restart, to switch off.
-public enum BoardRequest: Equatable {
+public enum BoardRequest: Equatable, Sendable {
     /// Reset the whole machine (port 0xCF9's hard reset, ACPI reset register).
     case reset
     /// Reset the processors; memory keeps its contents (keyboard controller 0xFE, port 0x92, port 0xCF9's soft reset).

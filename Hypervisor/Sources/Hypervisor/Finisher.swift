@@ -17,7 +17,7 @@ enum Finisher {
     static func use(_ address: UInt64) { unsafe self.address = address }
 
     /// Ends the machine with a status, if it can. It comes back after a while where the device does nothing.
-    static func fail(_ status: UInt16) {
+    static func fail(_ status: UInt8) {
         guard unsafe address != 0 else { return }
         unsafe volatile_store_32(address, UInt32(status) << 16 | failure)
         // QEMU's end takes a moment, and a second one, by SBI, would bring back the status 0.

@@ -27,6 +27,17 @@ extension Guest {
     }
 }
 
+extension Guest: Board {
+    /// Ends it, or starts it anew.
+    func request(_ request: BoardRequest) {
+        switch request {
+        case .reset, .processorReset: hypervisor.restart(self)
+        case .powerOff: hypervisor.end(self, .poweredOff)
+        case .exit(let status): hypervisor.end(self, .failed(status: status))
+        }
+    }
+}
+
 /// The wire to an input of a guest's PLIC: of the one that it has now, as a reboot brings another.
 private final class GuestInterrupt: InterruptLine {
     private let guest: Guest

@@ -13,7 +13,6 @@ enum GuestLayout {
     static let uartSize: UInt64 = 0x100
     static let uartSource = 10
     static let finisher: UInt64 = 0x10_0000
-    static let finisherSize: UInt64 = 0x1000
     /// As many as there are devices: a kernel asks three things of each when it starts.
     static let plicSources = max(uartSource, virtioSource + virtioSlots - 1)
 }
@@ -39,7 +38,7 @@ final class Guest {
     private(set) var plic: PLIC!
     private(set) var uart: UART16550!
     /// Of guests that run Linux: others may have memory there.
-    var finisher: GuestFinisher?
+    var finisher: TestFinisher?
     /// The virtio devices, each in the slot of its number.
     var virtio: [MMIOTransport] = []
     /// The virtio console, if what is typed goes there and not to the UART.
@@ -90,7 +89,7 @@ final class Guest {
             return (uart, address - GuestLayout.uart)
         }
         if let finisher, address >= GuestLayout.finisher,
-            address - GuestLayout.finisher <= GuestLayout.finisherSize - UInt64(width)
+            address - GuestLayout.finisher <= TestFinisher.size - UInt64(width)
         {
             return (finisher, address - GuestLayout.finisher)
         }
@@ -177,5 +176,5 @@ final class GuestConsole: CharacterPort {
 enum GuestEnd {
     case poweredOff
     /// With a status that is another than 0, where the guest has told one.
-    case failed(status: UInt16 = 0)
+    case failed(status: UInt8 = 0)
 }

@@ -111,7 +111,7 @@ struct GuestDeviceTree {
     private func finisher(_ soc: inout DeviceTreeBuilder) {
         soc.node("test@\(String(GuestLayout.finisher, radix: 16))") { node in
             node.property("compatible", texts: ["sifive,test1", "sifive,test0"])
-            node.property("reg", numbers: [GuestLayout.finisher, GuestLayout.finisherSize])
+            node.property("reg", numbers: [GuestLayout.finisher, TestFinisher.size])
         }
     }
 

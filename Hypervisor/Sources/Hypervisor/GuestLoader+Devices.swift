@@ -1,4 +1,5 @@
 import Boot
+import Devices
 import Virtio
 
 extension GuestLoader {
@@ -12,7 +13,7 @@ extension GuestLoader {
         }
         var isLinux = false
         if case .linux = description.payload { isLinux = true }
-        if isLinux { guest.finisher = GuestFinisher(guest: guest) }
+        if isLinux { guest.finisher = TestFinisher(board: guest) }
         if isLinux || description.console == .virtio {
             let console = ConsoleDevice(port: GuestConsole(guest: guest))
             guest.add(console)

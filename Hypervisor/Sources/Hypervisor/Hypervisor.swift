@@ -55,10 +55,10 @@ import RISCV
 
     /// The machine's status at its end. A guest that could not start, has died or has ended with a failure makes it another
     /// than 0: that of the first one, or 1.
-    private var status: UInt16 = 0
+    private var status: UInt8 = 0
 
     /// Remembers a failure.
-    func noteFailure(_ status: UInt16 = 0) {
+    func noteFailure(_ status: UInt8 = 0) {
         if self.status == 0 { self.status = max(status, 1) }
     }
 

@@ -13,8 +13,8 @@ enum SBIFirmware {
     /// Whether it has an extension.
     static func has(_ known: SBIExtension) -> Bool { call(.base, 3, known.rawValue).value != 0 }
 
-    /// Ends the machine. What QEMU ends with is the status' lowest byte.
-    static func shutDown(status: UInt16) -> Never {
+    /// Ends the machine, and QEMU with this status.
+    static func shutDown(status: UInt8) -> Never {
         if status != 0 { Finisher.fail(status) }
         _ = call(.systemReset, 0, 0, status != 0 ? 1 : 0)
         _ = call(.legacyShutdown, 0)
