@@ -334,30 +334,7 @@ try_controller:
     addi sp, sp, 16
     ret
 
-# a1: text, up to a 0.
-tell:
-    lbu a0, 0(a1)
-    beqz a0, 1f
-    li a7, 1
-    mv s6, a1
-    ecall
-    addi a1, s6, 1
-    j tell
-1:  ret
-
-# a2: a number.
-tell_number:
-    mv t2, ra
-    la a1, digits_end
-    li t0, 10
-1:  remu t1, a2, t0
-    addi t1, t1, '0'
-    addi a1, a1, -1
-    sb t1, 0(a1)
-    divu a2, a2, t0
-    bnez a2, 1b
-    jal tell
-    jr t2
+#include "tell.h"
 
     .balign 8
 modes:
@@ -427,5 +404,3 @@ text_leaks: .asciz " leaks\n"
 text_leak: .asciz "isolation: leak: "
 text_space: .asciz " "
 text_line: .asciz "\n"
-digits: .zero 20
-digits_end: .byte 0

@@ -23,16 +23,8 @@ guest_boot:
     divu s3, s3, t0
     la a1, before
     jal tell
-    # A decimal number.
-    la a1, digits_end
-    li t0, 10
-2:  remu t1, s3, t0
-    addi t1, t1, '0'
-    addi a1, a1, -1
-    sb t1, 0(a1)
-    divu s3, s3, t0
-    bnez s3, 2b
-    jal tell
+    mv a2, s3
+    jal tell_number
     la a1, after
     jal tell
     li a7, 0x53525354
@@ -53,18 +45,7 @@ loop:
     sub s2, s5, s2
     ret
 
-# a1: text, up to a 0.
-tell:
-    lbu a0, 0(a1)
-    beqz a0, 1f
-    mv s6, a1
-    li a7, 1
-    ecall
-    addi a1, s6, 1
-    j tell
-1:  ret
+#include "tell.h"
 
 before: .asciz "null-call: "
-digits: .zero 20
-digits_end: .byte 0
 after: .asciz " instructions for an SBI call that does nothing\n"

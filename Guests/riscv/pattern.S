@@ -100,7 +100,7 @@ set_registers:
 # a0: the sum of the words of the code.
 sum_code:
     mv t0, s4
-    la t1, code_end
+    la t1, digits
     li a0, 0
 1:  lw t2, 0(t0)
     add a0, a0, t2
@@ -110,35 +110,9 @@ sum_code:
     bltu t0, t1, 1b
     ret
 
-# a1: text, up to a 0.
-tell:
-    lbu a0, 0(a1)
-    beqz a0, 1f
-    li a7, 1
-    ecall
-    addi a1, a1, 1
-    j tell
-1:  ret
-
-# a2: a number.
-tell_number:
-    mv t2, ra
-    la a1, digits_end
-    li t0, 10
-1:  remu t1, a2, t0
-    addi t1, t1, '0'
-    addi a1, a1, -1
-    sb t1, 0(a1)
-    divu a2, a2, t0
-    bnez a2, 1b
-    jal tell
-    jr t2
-
 text_begins: .asciz "pattern: begins\n"
 text_name: .asciz "pattern: "
 text_rounds: .asciz " rounds, "
 text_changes: .asciz " words changed\n"
-    .balign 4
-code_end:
-digits: .zero 20
-digits_end: .byte 0
+
+#include "tell.h"

@@ -87,12 +87,14 @@ final class LiveScreen {
         let text = "\u{1B}[0m\u{1B}[2J\u{1B}[H\u{1B}[?25l" + NoText.graphics(mode).reason
         guard output.offer(text) else { return }
         shownMode = mode
-        shownSize = Terminal.Size(columns: 0, rows: 0)
+        shownSize = size
     }
 
+    /// The terminal's size, or what it is taken for.
+    private var size: Terminal.Size { windowSize() ?? Terminal.Size(columns: 80, rows: 25) }
+
     private func draw(_ picture: TextScreen) {
-        let window = windowSize()
-        let size = window ?? Terminal.Size(columns: 80, rows: 25)
+        let size = self.size
         if size != shownSize || shownMode != nil {
             guard output.offer("\u{1B}[0m\u{1B}[2J") else { return }
             shownSize = size

@@ -110,7 +110,8 @@ struct RunCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "What becomes of a guest that triple-faults: a report, or a reboot as on a PC; report unless given.",
+            "What becomes of a guest that triple-faults: a report, or a reboot as on a PC; report unless given. One whose "
+                + "serial port has said \"reboot: Restarting system\", as Linux does, is restarted in any case.",
             valueName: "what"))
     var tripleFault: MachineConfiguration.TripleFault?
 

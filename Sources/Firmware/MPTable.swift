@@ -3,8 +3,8 @@ public import GuestMemory
 /// The tables by which kernels older than ACPI, and teaching kernels, learn of CPUs and interrupt wiring.
 ///
 /// They say what the MADT says: local APICs by the CPUs' numbers, one I/O APIC with identifier 0, each ISA interrupt at
-/// the input of its own number, edge-triggered but for ACPI's own. A guest finds the floating pointer by scanning 0xF0000 to 0xFFFFF, after the extended
-/// BIOS data area.
+/// the input of its own number, edge-triggered but for ACPI's own. A guest finds the floating pointer by scanning 0xF0000
+/// to 0xFFFFF, after the extended BIOS data area.
 ///
 /// Source: Intel MultiProcessor Specification, version 1.4, chapter 4.
 public enum MPTable {

@@ -7,10 +7,11 @@ import Testing
 
     init() { finisher = TestFinisher(board: board) }
 
-    @Test(arguments: [
-        (0x5555, BoardRequest.powerOff), (0x7777, .reset), (0x3333, .exit(status: 1)), (0x3_3333, .exit(status: 3)),
-        (0xFF_3333, .exit(status: 255)), (0x100_3333, .exit(status: 1)),
-    ] as [(UInt64, BoardRequest)])
+    @Test(
+        arguments: [
+            (0x5555, BoardRequest.powerOff), (0x7777, .reset), (0x3333, .exit(status: 1)), (0x3_3333, .exit(status: 3)),
+            (0xFF_3333, .exit(status: 255)), (0x100_3333, .exit(status: 1)),
+        ] as [(UInt64, BoardRequest)])
     func write_ofWhatItKnows_asksTheBoard(value: UInt64, request: BoardRequest) {
         finisher.write(value, offset: 0, width: 4)
         #expect(board.requests == [request])

@@ -165,15 +165,7 @@ put_address:
     loop    1b
     ret
 
-// AL = the next character of the serial port.
-get_character:
-    movw    $LINE_STATUS_PORT, %dx
-1:  inb     %dx, %al
-    testb   $1, %al
-    jz      1b
-    movw    $GUEST_SERIAL_PORT, %dx
-    inb     %dx, %al
-    ret
+#include "get-character.h"
 
 // AL = the value of the next hexadecimal digit.
 get_digit:

@@ -332,14 +332,7 @@ no_register:
 
     // ---- Words ----
 
-get_character:
-    movw    $LINE_STATUS_PORT, %dx
-1:  inb     %dx, %al
-    testb   $1, %al
-    jz      1b
-    movw    $GUEST_SERIAL_PORT, %dx
-    inb     %dx, %al
-    ret
+#include "get-character.h"
 
 end_line:
     movb    $10, %al

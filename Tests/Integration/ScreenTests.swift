@@ -126,15 +126,21 @@ import Testing
         0xEB, 0xFD,  // jmp 2b
     ])
 
+    /// A machine with this disk that has drawn, and its control socket.
+    private func start(_ image: [UInt8], in folder: TestFolder) throws -> (Child, socket: String) {
+        let disk = try folder.file("disk", image)
+        let socket = folder.path + "/socket"
+        let child = try MiniKVM.start(
+            ["run", "--disk", disk + ",ro", "--memory", "16M", "--control", socket], input: .terminal,
+            output: .terminal, folder: folder.path)
+        try child.waitFor("!")
+        return (child, socket)
+    }
+
     /// What is in Expected was looked at when it was made. MINIKVM_WRITE_EXPECTED=1 makes it anew, to be looked at again.
     @Test func screenshot_ofEachCodeAndColor_isTheExpectedOneInEachPixel() throws {
         let folder = try TestFolder()
-        let disk = try folder.file("disk", Self.codesAndColors)
-        let socket = folder.path + "/socket"
-        let child = try MiniKVM.start(
-            ["run", "--disk", disk + ",ro", "--memory", "16M", "--control", socket], input: .terminal, output: .terminal
-        )
-        try child.waitFor("!")
+        let (child, socket) = try start(Self.codesAndColors, in: folder)
         try MiniKVM.run(["screenshot", "--control", socket, "screen"], folder: folder.path).expect(status: 0)
         child.send("\u{1}x")
         child.finish().expect(status: 0)
@@ -166,12 +172,7 @@ import Testing
 
     @Test func screenshot_byAnotherProcess_isTheSame() throws {
         let folder = try TestFolder()
-        let disk = try folder.file("disk", Self.image)
-        let socket = folder.path + "/socket"
-        let child = try MiniKVM.start(
-            ["run", "--disk", disk + ",ro", "--memory", "16M", "--control", socket], input: .terminal, output: .terminal
-        )
-        try child.waitFor("!")
+        let (child, socket) = try start(Self.image, in: folder)
         let command = ["screenshot", "--control", socket]
         let text = try MiniKVM.run(command + ["-"])
         text.expect(status: 0)
@@ -292,12 +293,7 @@ import Testing
 
     @Test func screenshot_ofGraphics_saysThatItIsGraphics() throws {
         let folder = try TestFolder()
-        let disk = try folder.file("disk", Self.graphics)
-        let socket = folder.path + "/socket"
-        let child = try MiniKVM.start(
-            ["run", "--disk", disk + ",ro", "--memory", "16M", "--control", socket], input: .terminal,
-            output: .terminal, folder: folder.path)
-        try child.waitFor("!")
+        let (child, socket) = try start(Self.graphics, in: folder)
         child.send("\u{1}p")
         try child.waitFor("minikvm: " + Self.graphicsWords, inErrors: true)
         for name in ["-", "one"] {
